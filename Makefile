@@ -1,0 +1,61 @@
+# Two commands do everything: `make run` and `make test`. `make help` lists the rest.
+PY    := .venv/bin/python
+UV    := .venv/bin/uv
+UV_V  := 0.13.9
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check format bench soak lock clean
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: .venv/ok  ## the platform with its sandbox; prints an address, a key and calls to paste
+	@exec $(PY) -m yuanjing serve --sandbox --demo
+
+test: .venv/dev  ## every check and every test
+	@$(PY) tests/run.py all
+
+check: .venv/dev  ## the fast part: format, lint, layers, types, unit tests
+	@$(PY) tests/run.py check
+
+format: .venv/dev  ## put the code into shape
+	$(PY) -m ruff format src tests bench
+	$(PY) -m ruff check --fix-only -q src tests bench
+
+bench: .venv/bench  ## side by side with nginx, Envoy and smg (two cores, some minutes)
+	@$(PY) -m bench
+
+soak: .venv/dev  ## what takes longer than `make test` may
+	@$(PY) tests/run.py soak
+
+lock:  ## resolve the pins again
+	$(UV) pip compile -q --no-emit-package yuanjing --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" requirements/dev.in -o requirements/dev.txt
+	$(UV) pip compile -q --no-emit-package yuanjing --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" -c requirements/dev.txt requirements/main.in -o requirements/main.txt
+	$(UV) pip compile -q --no-emit-package yuanjing --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" requirements/bench.in -o requirements/bench.txt
+
+clean:  ## remove the environment (never the data in ./var)
+	rm -rf .venv build dist .pytest_cache .ruff_cache .coverage
+
+.venv/uv:
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Yuanjing needs Python 3.11 or newer; this is " + sys.version.split()[0])'
+	@python3 -m venv .venv
+	@$(PY) -m pip install -q --disable-pip-version-check uv==$(UV_V)
+	@touch $@
+
+.venv/ok: .venv/uv requirements/main.txt pyproject.toml
+	@echo "Setting up .venv (once, some seconds) ..."
+	@test -f .venv/dev || $(UV) pip sync -q --require-hashes --compile-bytecode -p .venv requirements/main.txt
+	@test -f .venv/dev || $(PY) -m pip install -q --disable-pip-version-check uv==$(UV_V)
+	@$(UV) pip install -q -p .venv --no-deps -e .
+	@touch $@
+
+.venv/dev: .venv/uv requirements/dev.txt pyproject.toml
+	@echo "Setting up .venv for development (once, some seconds) ..."
+	@$(UV) pip sync -q --require-hashes --compile-bytecode -p .venv requirements/dev.txt
+	@$(PY) -m ensurepip -q 2>/dev/null || true
+	@$(UV) pip install -q -p .venv --no-deps -e .
+	@touch $@ .venv/ok
+
+.venv/bench: .venv/dev requirements/bench.txt
+	@$(UV) pip install -q --require-hashes -p .venv -r requirements/bench.txt
+	@touch $@

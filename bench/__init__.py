@@ -1,0 +1,1 @@
+"""Side-by-side measurements of the chat path; `README.md` in this folder tells how to read them."""

@@ -1,0 +1,74 @@
+"""Our platform, set up through its command line as an operator would, with everything on.
+
+The gateway is alone on its core; the worker is on the core of load and upstream.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from bench.processes import ROOT, BenchError, Running, family, free_port, start, stop, wait_ready
+
+PROVIDER = "dashscope"
+MOBILE = "13800000000"
+CREDIT_CNY = "1000000"
+_PATHS = (("openai", "/v1/chat/completions"), ("llmage", "/llmage/v1/chat/completions"))
+_COMMAND_SECONDS = 60
+
+
+def start_yuanjing(core: int, upstream_url: str, data_dir: Path) -> Running:
+    """Start gateway (pinned to `core`) and worker, a customer, money, a key and a channel."""
+    worker_core = min(os.sched_getaffinity(0) - {core})
+    _run(data_dir, "migrate")
+    _run(data_dir, "offer", "import")
+    customer = _run(data_dir, "customer", "create", "--mobile", MOBILE, "--json")["customer"]["id"]
+    _run(data_dir, "customer", "grant", customer, CREDIT_CNY, "--json")
+    key = _run(data_dir, "key", "create", customer, "--json")["secret"]
+    channel = ("channel", "add", "--provider", PROVIDER, "--base-url", f"{upstream_url}/v1")
+    _run(data_dir, *channel, "--credential-stdin", "--json", stdin="sk-bench")
+
+    port, log = free_port(), data_dir / "serve.log"
+    serve = [*_command(data_dir), "serve", "--port", str(port), "--role"]
+    worker = start([*serve, "worker"], core=worker_core, log=log)
+    gateway = start([*serve, "gateway", "--workers", "1"], core=core, log=log)
+
+    def close() -> None:
+        try:
+            stop(gateway)
+        finally:
+            stop(worker)
+
+    url = f"http://127.0.0.1:{port}"
+    try:
+        wait_ready(url, "/readyz", gateway, log)
+    except BaseException:
+        close()
+        raise
+    return Running(name="yuanjing", url=url, gateway_pids=family(gateway.pid), api_key=key, paths=_PATHS, close=close)
+
+
+def _command(data_dir: Path) -> list[str]:
+    return ["env", f"YUANJING_DATA={data_dir}", sys.executable, "-m", "yuanjing"]
+
+
+def _run(data_dir: Path, *arguments: str, stdin: str = "") -> dict[str, Any]:
+    """Run one command and return its JSON answer ({} when it has none).
+
+    Raises:
+        BenchError: The command failed; with what it said.
+    """
+    done = subprocess.run(
+        [*_command(data_dir), *arguments],
+        cwd=ROOT,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=_COMMAND_SECONDS,
+        check=False,
+    )
+    if done.returncode:
+        raise BenchError(f"`yuanjing {' '.join(arguments)}` failed: {done.stderr.strip()[-500:]}")
+    return json.loads(done.stdout) if "--json" in arguments else {}

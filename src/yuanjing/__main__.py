@@ -1,0 +1,14 @@
+"""`yuanjing` and `python -m yuanjing`."""
+
+import sys
+
+from yuanjing.cli.app import main as run_command_line
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit code."""
+    sys.exit(run_command_line())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The ports made real; adapters do not know each other."""

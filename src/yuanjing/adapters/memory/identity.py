@@ -1,0 +1,87 @@
+"""Customers and API keys in memory."""
+
+from dataclasses import replace
+
+from yuanjing.adapters.memory.journal import Journal
+from yuanjing.domain.errors import AlreadyExistsError, NotFoundError
+from yuanjing.domain.identity import ApiKey, Customer
+from yuanjing.ports.store import KeyBudget
+
+
+class MemoryCustomers:
+    """See `yuanjing.ports.store.CustomerTable`."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._customers: dict[str, Customer] = {}
+
+    def add(self, customer: Customer) -> None:
+        """See the port."""
+        if customer.id in self._customers or self.by_mobile(customer.mobile) is not None:
+            raise AlreadyExistsError("a customer with that id or mobile number exists")
+        self._journal.put(self._customers, customer.id, customer)
+
+    def get(self, customer_id: str) -> Customer | None:
+        """See the port."""
+        return self._customers.get(customer_id)
+
+    def by_mobile(self, mobile: str) -> Customer | None:
+        """See the port."""
+        return next((c for c in self._customers.values() if c.mobile == mobile), None)
+
+    def list(self, *, after: str | None, limit: int) -> list[Customer]:
+        """See the port."""
+        ids = [id_ for id_ in sorted(self._customers) if after is None or id_ > after]
+        return [self._customers[id_] for id_ in ids[:limit]]
+
+
+class MemoryKeys:
+    """See `yuanjing.ports.store.KeyTable`."""
+
+    def __init__(self, journal: Journal, customers: MemoryCustomers) -> None:
+        self._journal = journal
+        self._customers = customers
+        self._keys: dict[str, ApiKey] = {}
+        self._budgets: dict[str, KeyBudget] = {}
+
+    def add(self, key: ApiKey) -> None:
+        """See the port."""
+        if self._customers.get(key.customer_id) is None:
+            raise NotFoundError(f"customer {key.customer_id} does not exist")
+        if key.id in self._keys or any(
+            key.public_id == other.public_id or key.digest == other.digest for other in self._keys.values()
+        ):
+            raise AlreadyExistsError("a key with that id, public id or digest exists")
+        self._journal.put(self._keys, key.id, key)
+        self._journal.put(self._budgets, key.id, KeyBudget(period_start=0.0, spent_nanos=0, held_nanos=0))
+
+    def get(self, key_id: str) -> ApiKey | None:
+        """See the port."""
+        return self._keys.get(key_id)
+
+    def by_public_id(self, public_id: str) -> ApiKey | None:
+        """See the port."""
+        return next((key for key in self._keys.values() if key.public_id == public_id), None)
+
+    def list(self, customer_id: str, *, after: str | None, limit: int) -> list[ApiKey]:
+        """See the port."""
+        keys = [self._keys[id_] for id_ in sorted(self._keys) if after is None or id_ > after]
+        return [key for key in keys if key.customer_id == customer_id][:limit]
+
+    def revoke(self, key_id: str, at: float) -> bool:
+        """See the port."""
+        key = self._keys.get(key_id)
+        if key is None or key.revoked_at is not None:
+            return False
+        self._journal.put(self._keys, key_id, replace(key, revoked_at=at))
+        return True
+
+    def budget(self, key_id: str) -> KeyBudget | None:
+        """See the port."""
+        return self._budgets.get(key_id)
+
+    def save_budget(self, key_id: str, budget: KeyBudget) -> None:
+        """See the port."""
+        if key_id not in self._budgets:
+            raise NotFoundError(f"key {key_id} does not exist")
+        self._journal.put(self._budgets, key_id, budget)

@@ -1,0 +1,1 @@
+"""Providers' wire protocols, beside the hot path."""

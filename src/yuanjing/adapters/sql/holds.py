@@ -1,0 +1,194 @@
+"""Holds in SQL."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from yuanjing.adapters.sql.tables import IS_OPEN, holds
+from yuanjing.adapters.sql.work import Work, insert, lockable
+from yuanjing.domain.errors import AlreadyExistsError
+from yuanjing.domain.holds import Hold, HoldPurpose
+from yuanjing.domain.money import Book
+
+_IS_LEASE = holds.c.purpose == HoldPurpose.LEASE.value
+_ADD = insert(holds).on_conflict_do_nothing().returning(holds.c.id)
+_SAVE = (
+    sa.update(holds)
+    .where(holds.c.id == sa.bindparam("hold_id"))
+    .values(
+        {
+            name: sa.bindparam(f"new_{name}", type_=holds.c[name].type)
+            for name in (
+                "amount_nanos",
+                "settled_nanos",
+                "released_nanos",
+                "is_closing",
+                "recall_requested_at",
+                "parts",
+                "expires_at",
+                "closed_at",
+            )
+        }
+    )
+)
+_BY_IDS = lockable(sa.select(holds).where(holds.c.id.in_(sa.bindparam("ids", expanding=True))).order_by(holds.c.id))
+_OF_OWNER = lockable(
+    sa.select(holds)
+    .where(IS_OPEN, _IS_LEASE)
+    .where(holds.c.owner_node == sa.bindparam("node"))
+    .where(holds.c.owner_incarnation == sa.bindparam("incarnation"))
+    .order_by(holds.c.id)
+)
+_RECALLED = _OF_OWNER.plain.where(holds.c.recall_requested_at.is_not(None))
+_OF_CUSTOMER = (
+    sa.select(holds)
+    .where(IS_OPEN)
+    .where(holds.c.book == sa.bindparam("in_book"))
+    .where(holds.c.customer_id == sa.bindparam("of_customer"))
+    .order_by(holds.c.id)
+)
+_RECALLABLE = (
+    _OF_CUSTOMER.with_only_columns(holds.c.id)
+    .where(_IS_LEASE, sa.not_(holds.c.is_closing), holds.c.recall_requested_at.is_(None))
+    .where(holds.c.owner_node.is_distinct_from(sa.bindparam("except_node", type_=sa.Text())))
+    .with_for_update()
+)
+_RECALL = (
+    sa.update(holds)
+    .where(holds.c.id.in_(_RECALLABLE.scalar_subquery()))
+    .values(recall_requested_at=sa.bindparam("moment"))
+    .returning(*holds.c)
+)
+_EXPIRED = (
+    sa.select(holds)
+    .where(IS_OPEN, holds.c.expires_at <= sa.bindparam("moment"))
+    .order_by(holds.c.expires_at, holds.c.id)
+    .limit(sa.bindparam("limit"))
+)
+_ALL_OPEN = sa.select(holds).where(IS_OPEN).order_by(holds.c.id)
+
+
+class SqlHolds:
+    """See `yuanjing.ports.store.HoldTable`.
+
+    Saved holds are written together, when holds are next read or the unit of work ends: a posting batch saves a
+    hundred.
+    """
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._unsaved: dict[str, Hold] = {}
+
+    def flush(self) -> None:
+        """Write what is saved and not yet written, in the order of the ids."""
+        if self._unsaved:
+            rows = [_to_row_saved(self._unsaved[id_]) for id_ in sorted(self._unsaved)]
+            self._unsaved.clear()
+            self._work.do_many(_SAVE, rows)
+
+    def add(self, hold: Hold) -> None:
+        """See the port."""
+        if self._work.first(_ADD, **_to_row(hold)) is None:
+            raise AlreadyExistsError(f"hold {hold.id} exists")
+
+    def save(self, hold: Hold) -> None:
+        """See the port."""
+        self._unsaved[hold.id] = hold
+
+    def lock(self, hold_ids: Sequence[str]) -> dict[str, Hold]:
+        """See the port."""
+        self.flush()
+        if not hold_ids:
+            return {}
+        return {row.id: _from_row(row) for row in self._work.locked(_BY_IDS, ids=list(hold_ids))}
+
+    def lock_open_of_owner(self, node_id: str, incarnation: int) -> list[Hold]:
+        """See the port."""
+        self.flush()
+        rows = self._work.locked(_OF_OWNER, node=node_id, incarnation=incarnation)
+        return [_from_row(row) for row in rows]
+
+    def open_of_customer(self, book: Book, customer_id: str) -> list[Hold]:
+        """See the port."""
+        self.flush()
+        rows = self._work.rows(_OF_CUSTOMER, in_book=book.value, of_customer=customer_id)
+        return [_from_row(row) for row in rows]
+
+    def request_recall(self, book: Book, customer_id: str, at: float, *, except_node: str | None) -> list[Hold]:
+        """See the port."""
+        self.flush()
+        rows = self._work.rows(_RECALL, in_book=book.value, of_customer=customer_id, moment=at, except_node=except_node)
+        return sorted((_from_row(row) for row in rows), key=lambda hold: hold.id)
+
+    def recalled_of_owner(self, node_id: str, incarnation: int) -> list[Hold]:
+        """See the port."""
+        self.flush()
+        return [_from_row(row) for row in self._work.rows(_RECALLED, node=node_id, incarnation=incarnation)]
+
+    def expired(self, at: float, limit: int) -> list[Hold]:
+        """See the port."""
+        self.flush()
+        return [_from_row(row) for row in self._work.rows(_EXPIRED, moment=at, limit=limit)]
+
+    def scan_open(self) -> Iterator[Hold]:
+        """See the port."""
+        self.flush()
+        for row in self._work.stream(_ALL_OPEN):
+            yield _from_row(row)
+
+
+def _to_row(hold: Hold) -> dict[str, Any]:
+    return {
+        "id": hold.id,
+        "book": hold.book.value,
+        "customer_id": hold.customer_id,
+        "purpose": hold.purpose.value,
+        "amount_nanos": hold.amount_nanos,
+        "settled_nanos": hold.settled_nanos,
+        "released_nanos": hold.released_nanos,
+        "owner_node": hold.owner_node,
+        "owner_incarnation": hold.owner_incarnation,
+        "key_id": hold.key_id,
+        "is_closing": hold.is_closing,
+        "recall_requested_at": hold.recall_requested_at,
+        "parts": hold.parts,
+        "created_at": hold.created_at,
+        "expires_at": hold.expires_at,
+        "closed_at": hold.closed_at,
+    }
+
+
+def _to_row_saved(hold: Hold) -> dict[str, Any]:
+    return {
+        "hold_id": hold.id,
+        "new_amount_nanos": hold.amount_nanos,
+        "new_settled_nanos": hold.settled_nanos,
+        "new_released_nanos": hold.released_nanos,
+        "new_is_closing": hold.is_closing,
+        "new_recall_requested_at": hold.recall_requested_at,
+        "new_parts": hold.parts,
+        "new_expires_at": hold.expires_at,
+        "new_closed_at": hold.closed_at,
+    }
+
+
+def _from_row(row: sa.Row[Any]) -> Hold:
+    return Hold(
+        id=row.id,
+        book=Book(row.book),
+        customer_id=row.customer_id,
+        purpose=HoldPurpose(row.purpose),
+        amount_nanos=row.amount_nanos,
+        settled_nanos=row.settled_nanos,
+        released_nanos=row.released_nanos,
+        owner_node=row.owner_node,
+        owner_incarnation=row.owner_incarnation,
+        key_id=row.key_id,
+        is_closing=row.is_closing,
+        recall_requested_at=row.recall_requested_at,
+        parts=row.parts,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        closed_at=row.closed_at,
+    )

@@ -1,0 +1,35 @@
+"""What a unit of work sees of an SQL database."""
+
+import sqlalchemy as sa
+
+from yuanjing.adapters.sql.catalog import SqlCatalog
+from yuanjing.adapters.sql.customers import SqlCustomers
+from yuanjing.adapters.sql.holds import SqlHolds
+from yuanjing.adapters.sql.keys import SqlKeys
+from yuanjing.adapters.sql.ledger import SqlLedger
+from yuanjing.adapters.sql.nodes import SqlNodes
+from yuanjing.adapters.sql.signals import SqlSignals
+from yuanjing.adapters.sql.usages import SqlUsages
+from yuanjing.adapters.sql.work import Work
+from yuanjing.kit.clock import Clock
+
+
+class SqlTx:
+    """All tables over one connection inside one transaction; see `yuanjing.ports.store.Tx`."""
+
+    __slots__ = ("catalog", "customers", "holds", "keys", "ledger", "nodes", "signals", "usages")
+
+    def __init__(self, conn: sa.Connection, clock: Clock, *, may_write: bool) -> None:
+        work = Work(conn=conn, clock=clock, may_write=may_write)
+        self.ledger = SqlLedger(work)
+        self.holds = SqlHolds(work)
+        self.nodes = SqlNodes(work)
+        self.usages = SqlUsages(work)
+        self.customers = SqlCustomers(work)
+        self.keys = SqlKeys(work)
+        self.catalog = SqlCatalog(work)
+        self.signals = SqlSignals(work)
+
+    def finish(self) -> None:
+        """Write what still waits in memory; the last step before the commit."""
+        self.holds.flush()

@@ -1,0 +1,160 @@
+"""The process of one gateway: the hot path, and the rest of HTTP beside it."""
+
+import asyncio
+import functools
+import socket
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import fields
+
+import structlog
+import uvicorn
+import uvloop
+from structlog.typing import FilteringBoundLogger
+
+from yuanjing.bootstrap.handover import Handover
+from yuanjing.bootstrap.http_server import HttpServer
+from yuanjing.bootstrap.process import published, raise_file_limit, say_ready
+from yuanjing.bootstrap.services import Services, open_services
+from yuanjing.bootstrap.sources import Directory, Leases, NodeLife
+from yuanjing.domain.holds import LeasePolicy
+from yuanjing.domain.money import parse_amount
+from yuanjing.edge.app import create_app
+from yuanjing.edge.parts import EdgeParts
+from yuanjing.gateway import metrics
+from yuanjing.gateway.options import GatewayOptions
+from yuanjing.gateway.protocol import GatewayProtocol
+from yuanjing.gateway.runtime import Gateway, GatewayParts
+from yuanjing.kit.metrics import MetricsBoard
+from yuanjing.settings import Settings
+from yuanjing.usecases.leases import LeaseKeeper
+from yuanjing.usecases.nodes import NodeRef, register_node
+
+_BACKLOG = 4096
+_SHUTDOWN_MARGIN_SECONDS = 10
+EXIT_FENCED = 75
+"""A gateway ends with this code when its node was taken over; the supervisor starts a new life."""
+
+
+def run_gateway(handover: Handover) -> int:
+    """Serve on the listening socket that was handed over; the exit code."""
+    assert handover.listen_fd is not None
+    raise_file_limit()
+    listener = socket.socket(fileno=handover.listen_fd)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_serve(handover, listener))
+
+
+async def _serve(handover: Handover, listener: socket.socket) -> int:
+    log = structlog.get_logger("gateway")
+    settings = handover.settings()
+    async with open_services(settings) as services:
+        node = await register_node(
+            services.store,
+            services.clock,
+            node_id=f"{settings.machine}-g{handover.slot}",
+            machine=settings.machine,
+            role="gateway",
+            spools=services.spools,
+        )
+        process = GatewayProcess(services, node, handover, log)
+        log.info("gateway started", node=node.id, incarnation=node.incarnation)
+        await process.serve(listener)
+        log.info("gateway stopped", node=node.id, incarnation=node.incarnation, is_fenced=process.is_fenced)
+        return EXIT_FENCED if process.is_fenced else 0
+
+
+class GatewayProcess:
+    """A gateway and the server that it runs in."""
+
+    def __init__(self, services: Services, node: NodeRef, handover: Handover, log: FilteringBoundLogger) -> None:
+        settings = services.settings
+        self.is_fenced = False
+        self._services = services
+        self._log = log
+        self._ready_fd = handover.ready_fd
+        self._board = MetricsBoard(settings.data / "metrics", f"g{handover.slot}", services.clock)
+        keeper = LeaseKeeper(services.store, services.clock, _lease_policy(settings), settings.lease_ttl_seconds)
+        self._gateway = Gateway(
+            GatewayParts(
+                options=gateway_options(settings),
+                clock=services.clock,
+                log=log,
+                pepper=services.pepper,
+                directory=Directory(services, log),
+                leases=Leases(keeper, node),
+                node=NodeLife(services, keeper, node),
+                spool=services.spools.create(node.id, node.incarnation),
+                trusted_proxies=settings.trusted_proxies,
+                on_fenced=self._fenced,
+            )
+        )
+        self._server = HttpServer(_config(self._app(), settings), on_stop=self._gateway.begin_stop)
+
+    async def serve(self, listener: socket.socket) -> None:
+        """Until the process is told to stop and has drained, or until it is fenced."""
+        await self._server.serve(sockets=[listener])
+
+    def _fenced(self) -> None:
+        """Nothing can be acknowledged any more: end what runs, and with it the server."""
+        self.is_fenced = True
+        for exchange in list(self._gateway.exchanges):
+            exchange.stop()
+        self._server.should_exit = True
+
+    @asynccontextmanager
+    async def _life(self, _app: object) -> AsyncGenerator[dict[str, object]]:
+        gateway = self._gateway
+        await gateway.start()
+        try:
+            async with published(self._board, functools.partial(metrics.collect, gateway), self._log):
+                say_ready(self._ready_fd)
+                self._log.info("gateway ready")
+                yield {"gateway": gateway}
+        finally:
+            await gateway.stop()
+
+    def _app(self) -> Callable[..., object]:
+        services, settings = self._services, self._services.settings
+        return create_app(
+            EdgeParts(
+                store=services.store,
+                clock=services.clock,
+                pepper=services.pepper,
+                is_ready=lambda: self._gateway.is_ready,
+                render_metrics=self._board.render,
+                lifespan=self._life,
+                public_base_url=settings.public_base_url,
+                allow_test_pages=not settings.is_production,
+                metrics_public=settings.metrics_public,
+                trusted_proxies=settings.trusted_proxies,
+                why_not_ready=self._gateway.why_not_ready,
+            )
+        )
+
+
+def _config(app: Callable[..., object], settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=GatewayProtocol,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        backlog=_BACKLOG,
+        timeout_keep_alive=int(settings.keep_alive_seconds),
+        timeout_graceful_shutdown=int(settings.shutdown_drain_seconds) + _SHUTDOWN_MARGIN_SECONDS,
+    )
+
+
+def gateway_options(settings: Settings) -> GatewayOptions:
+    """The settings of the hot path; both use the same names."""
+    return GatewayOptions(**{f.name: getattr(settings, f.name) for f in fields(GatewayOptions)})
+
+
+def _lease_policy(settings: Settings) -> LeasePolicy:
+    return LeasePolicy(
+        share_percent=settings.lease_share_percent, amount_max_nanos=parse_amount(settings.lease_amount_max)
+    )

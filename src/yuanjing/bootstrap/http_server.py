@@ -1,0 +1,28 @@
+"""uvicorn as our processes run it."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from types import FrameType
+
+import uvicorn
+
+
+class HttpServer(uvicorn.Server):
+    """Tells when it is asked to stop, and leaves the process alive when it has stopped.
+
+    uvicorn raises a signal that it has caught again when it has finished; by then it must not kill the process.
+    """
+
+    def __init__(self, config: uvicorn.Config, on_stop: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_stop = on_stop
+        self._loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """A signal: it may have interrupted anything, so what follows from it waits for the loop's next turn."""
+        if not self.should_exit:
+            self._loop.call_soon_threadsafe(self._on_stop)
+        super().handle_exit(sig, frame)

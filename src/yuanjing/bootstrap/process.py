@@ -1,0 +1,59 @@
+"""What the processes have in common: saying that they are ready, and publishing their metrics."""
+
+import asyncio
+import os
+import resource
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
+
+from prometheus_client.core import Metric
+from structlog.typing import FilteringBoundLogger
+
+from yuanjing.kit.metrics import MetricsBoard
+
+_METRICS_SECONDS = 1.0
+
+
+def say_ready(ready_fd: int | None) -> None:
+    """Tell the supervisor, if there is one, that this process has taken up its work."""
+    if ready_fd is not None:
+        with suppress(BrokenPipeError):  # it has ended meanwhile, and we shall be told
+            os.write(ready_fd, b"ready\n")
+        os.close(ready_fd)
+
+
+def raise_file_limit() -> None:
+    """Streams are sockets, two each: allow as many open files as the system lets us."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+@asynccontextmanager
+async def published(
+    board: MetricsBoard, collect: Callable[[], Iterable[Metric]], log: FilteringBoundLogger
+) -> AsyncGenerator[None]:
+    """Publish this process's samples once a second, and withdraw them at the end."""
+    publisher = asyncio.get_running_loop().create_task(_publish(board, collect, log))
+    try:
+        yield
+    finally:
+        publisher.cancel()
+        with suppress(asyncio.CancelledError):
+            await publisher
+        with suppress(OSError):
+            board.withdraw()
+
+
+async def _publish(board: MetricsBoard, collect: Callable[[], Iterable[Metric]], log: FilteringBoundLogger) -> None:
+    is_failing = False
+    while True:
+        try:
+            board.publish(collect())
+        except OSError as error:
+            if not is_failing:
+                log.warning("metrics cannot be published", reason=error.strerror)
+            is_failing = True
+        else:
+            is_failing = False
+        await asyncio.sleep(_METRICS_SECONDS)

@@ -1,0 +1,43 @@
+"""The process of the simulated providers."""
+
+import asyncio
+import socket
+
+import structlog
+import uvicorn
+import uvloop
+
+from yuanjing.bootstrap.handover import Handover
+from yuanjing.bootstrap.http_server import HttpServer
+from yuanjing.bootstrap.process import raise_file_limit, say_ready
+from yuanjing.sandbox.app import create_app
+from yuanjing.sandbox.options import SandboxOptions
+
+_STOP_SECONDS = 1
+
+
+def run_sandbox(handover: Handover) -> int:
+    """Simulate on the listening socket that was handed over; the exit code."""
+    assert handover.listen_fd is not None
+    raise_file_limit()
+    listener = socket.socket(fileno=handover.listen_fd)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(handover, listener))
+    return 0
+
+
+async def _serve(handover: Handover, listener: socket.socket) -> None:
+    log = structlog.get_logger("sandbox")
+    config = uvicorn.Config(
+        create_app(SandboxOptions(time_scale=handover.sandbox_time_scale)),
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=_STOP_SECONDS,
+    )
+    server = HttpServer(config, on_stop=lambda: log.info("sandbox stopping"))
+    say_ready(handover.ready_fd)  # its socket takes connections already
+    log.info("sandbox started")
+    await server.serve(sockets=[listener])
+    log.info("sandbox stopped")

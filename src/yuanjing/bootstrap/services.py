@@ -1,0 +1,173 @@
+"""Settings become adapters, adapters become the services that commands and processes share."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from yuanjing.adapters.spool import SqliteSpoolFolder
+from yuanjing.adapters.sql import SchemaError, current, open_store, upgrade
+from yuanjing.kit.clock import Clock, SystemClock
+from yuanjing.kit.secretbox import KEK_BYTES, SecretBox
+from yuanjing.kit.secretfiles import SecretFileError, parse_secret, read_or_create_secret
+from yuanjing.ports.spool import SpoolFolder
+from yuanjing.ports.store import Store
+from yuanjing.ports.upstream import ChannelProbe, ProbeReport, ProbeTarget
+from yuanjing.settings import Settings, SettingsError, variable
+
+PEPPER_BYTES = 32
+PEPPER_FILE, ENCRYPTION_KEY_FILE = "key-pepper", "encryption-key"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Services:
+    """What every command and process needs; open for as long as `open_services` is."""
+
+    settings: Settings
+    store: Store
+    clock: Clock
+    pepper: bytes
+    box: SecretBox
+    spools: SpoolFolder
+    probe: ChannelProbe
+
+    def __repr__(self) -> str:
+        return "Services(…)"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MigrationReport:
+    """Schema versions before and after; None is an empty database."""
+
+    before: str | None
+    after: str | None
+
+
+def prepare_data(settings: Settings) -> None:
+    """Make the data folder, readable by its owner only.
+
+    Raises:
+        SettingsError: it cannot be made.
+    """
+    try:
+        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError([f"{variable('data')}: {settings.data}: {error.strerror}"]) from error
+
+
+def check_secrets(settings: Settings) -> None:
+    """In production with a database that machines share, a secret made here would differ from the other machines'.
+
+    Raises:
+        SettingsError: it is neither given nor there; nothing was made.
+    """
+    if not (settings.is_production and settings.is_database_shared):
+        return
+    missing = [
+        name
+        for name, file_name in (("key_pepper", PEPPER_FILE), ("encryption_key", ENCRYPTION_KEY_FILE))
+        if getattr(settings, name) is None and not _secret_path(settings, file_name).exists()
+    ]
+    if missing:
+        message = "must be given in production with a shared database: 64 hexadecimal digits, the same everywhere"
+        raise SettingsError([f"{variable(name)}: {message}" for name in missing])
+
+
+def load_secrets(settings: Settings) -> tuple[bytes, SecretBox]:
+    """The pepper of the API keys and the box of the credentials; made on first use, unless they are settings.
+
+    Raises:
+        SettingsError: a secret's file cannot be used.
+    """
+    pepper = _secret(settings, "key_pepper", PEPPER_FILE, PEPPER_BYTES)
+    return pepper[0], SecretBox(_secret(settings, "encryption_key", ENCRYPTION_KEY_FILE, KEK_BYTES))
+
+
+def _secret_path(settings: Settings, file_name: str) -> Path:
+    return settings.data / "secrets" / file_name
+
+
+def _secret(settings: Settings, name: str, file_name: str, length: int) -> list[bytes]:
+    given = settings.key_pepper if name == "key_pepper" else settings.encryption_key
+    if given is not None:
+        return [parse_secret(part, length) for part in given.get_secret_value().split(",")]
+    try:
+        return [read_or_create_secret(_secret_path(settings, file_name), length)]
+    except SecretFileError as error:
+        raise SettingsError([f"{variable(name)}: {error}"]) from error
+
+
+@asynccontextmanager
+async def open_services(settings: Settings) -> AsyncGenerator[Services]:
+    """Open everything that commands and processes share, and close it again.
+
+    In development the database is brought to the current schema; in production it must have it.
+
+    Raises:
+        SettingsError: the data folder or a secret cannot be used.
+        SchemaError: the database needs `yuanjing migrate`, or is newer than this program.
+        StoreUnavailableError: the database cannot be reached.
+    """
+    check_secrets(settings)
+    prepare_data(settings)
+    pepper, box = load_secrets(settings)
+    clock = SystemClock()
+    store = await _open_migrated(settings, clock)
+    try:
+        yield Services(
+            settings=settings,
+            store=store,
+            clock=clock,
+            pepper=pepper,
+            box=box,
+            spools=open_spools(settings),
+            probe=_Probe(settings.ca_file),
+        )
+    finally:
+        await store.close()
+
+
+class _Probe:
+    """The channel probe, which is made when it is first asked: few need an HTTP client and its certificates."""
+
+    def __init__(self, ca_file: str | None) -> None:
+        self._ca_file = ca_file
+
+    async def probe(self, target: ProbeTarget) -> ProbeReport:
+        """See `ChannelProbe`."""
+        from yuanjing.adapters.providers.probe import HttpChannelProbe  # noqa: PLC0415  # see the class
+
+        return await HttpChannelProbe(ca_file=self._ca_file).probe(target)
+
+
+async def _open_migrated(settings: Settings, clock: Clock) -> Store:
+    try:
+        return await open_store(settings.store_url, clock=clock)
+    except SchemaError:
+        if settings.is_production:
+            raise
+    await upgrade(settings.store_url)
+    return await open_store(settings.store_url, clock=clock)
+
+
+async def migrate(settings: Settings) -> MigrationReport:
+    """Bring the database to the schema of this program.
+
+    Raises:
+        SettingsError: the data folder cannot be made.
+        StoreUnavailableError: the database cannot be reached.
+    """
+    prepare_data(settings)
+    before = await current(settings.store_url)
+    await upgrade(settings.store_url)
+    return MigrationReport(before=before, after=await current(settings.store_url))
+
+
+def open_spools(settings: Settings) -> SpoolFolder:
+    """This machine's spools."""
+    return SqliteSpoolFolder(
+        settings.data / "spool",
+        sync=settings.spool_sync,
+        rows_max=settings.spool_rows_max,
+        size_max_bytes=settings.spool_size_max_bytes,
+    )

@@ -1,0 +1,222 @@
+"""The supervisor of one machine's processes.
+
+It binds the ports, starts the others, prepares the store while they import, and lets them go. It starts again what
+dies, rolls the gateways at SIGHUP, and stops all in order: gateways drain first, the worker posts what they have
+spooled, the sandbox goes last.
+"""
+
+import asyncio
+import json
+import signal
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from yuanjing.bootstrap.children import Child, Plan
+from yuanjing.bootstrap.handover import Handover
+from yuanjing.bootstrap.ports import Listener, listen
+from yuanjing.settings import Role, ServeOptions, Settings
+
+if TYPE_CHECKING:
+    from yuanjing.bootstrap.demo import Demo
+
+_KILL_MARGIN_SECONDS = 20.0
+_WORKER_STOP_SECONDS = 15.0
+_SANDBOX_STOP_SECONDS = 5.0
+EXIT_NOT_READY = 1
+
+
+class Supervisor:
+    """Starts, watches and stops the processes of one machine."""
+
+    def __init__(self, settings: Settings, options: ServeOptions, log_level: str) -> None:
+        self._settings = settings
+        self._options = options
+        self._log_level = log_level
+        self._log = structlog.get_logger("supervisor")
+        self._stop = asyncio.Event()
+        self._stops = 0
+        self._listeners: list[Listener] = []
+        self._gateways: list[Child] = []
+        self._worker: Child | None = None
+        self._sandbox: Child | None = None
+        self._rolls = 0
+        self._rolls_wanted = asyncio.Event()
+
+    async def run(self) -> int:
+        """Until SIGTERM or SIGINT; a second one does not wait. The exit code.
+
+        Raises:
+            SettingsError: nothing was started.
+            YuanjingError: the store cannot be prepared; what was started has ended again.
+        """
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._ask_to_stop)
+        loop.add_signal_handler(signal.SIGHUP, self._rolls_wanted.set)
+        self._log.info("supervisor started")
+        try:
+            return await self._run()
+        finally:
+            await self._stop_all()
+            self._log.info("supervisor stopped")
+
+    async def _run(self) -> int:
+        settings = self._settings
+        platform = self._listen("port", settings.host, settings.port)
+        sandbox = None
+        if self._options.sandbox:
+            sandbox = self._listen("sandbox_port", settings.sandbox_host, settings.sandbox_port)
+        await self._start_all(platform, sandbox)
+        sandbox_address = sandbox.address if sandbox else self._options.sandbox_url
+        demo = await self._prepare(platform.address, sandbox_address)
+        if self._stop.is_set():
+            return 0
+        children = self._children()
+        for child in children:
+            child.go()
+        for child in children:
+            if not await self._wait_for(child.first_is_ready):
+                self._log.error("process did not become ready", child=child.name)
+                return 0 if self._stop.is_set() else EXIT_NOT_READY
+        self._announce(platform.address, sandbox_address, demo)
+        self._log.info("platform ready", address=platform.address, gateways=len(self._gateways))
+        await self._until_stopped(platform)
+        return 0
+
+    def _listen(self, name: str, host: str, port: int) -> Listener:
+        listener = listen(self._settings, name, host, port)
+        self._listeners.append(listener)
+        return listener
+
+    async def _prepare(self, platform: str, sandbox: str | None) -> "Demo | None":
+        """In a task, so that a signal can interrupt a database that does not answer."""
+        # Imported here, when the children are started and import at the same time.
+        from yuanjing.bootstrap.demo import Addresses  # noqa: PLC0415
+        from yuanjing.bootstrap.prepare import prepare  # noqa: PLC0415  # the children start before this is imported
+
+        addresses = Addresses(platform=platform, sandbox=sandbox)
+        work = asyncio.get_running_loop().create_task(prepare(self._settings, addresses, with_demo=self._options.demo))
+        await self._wait_for(work)
+        if not work.done():
+            work.cancel()
+            with suppress(asyncio.CancelledError):
+                await work
+            return None
+        return work.result()
+
+    async def _wait_for(self, future: "asyncio.Future[Any]") -> bool:
+        """Wait for a future or for the word to stop; whether the future is there and its result true."""
+        stopped = asyncio.get_running_loop().create_task(self._stop.wait())
+        await asyncio.wait((future, stopped), return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        return future.done() and future.exception() is None and bool(future.result())
+
+    # processes
+
+    async def _start_all(self, platform: Listener, sandbox: Listener | None) -> None:
+        """The gateways first: they have most to import."""
+        for slot in range(self._settings.workers):
+            self._gateways.append(self._gateway(platform, slot))
+            await self._gateways[-1].start()
+        if self._options.role is Role.ALL:
+            self._worker = Child(Plan(kind="worker", handover=self._handover("worker"), listener=None), self._log)
+            await self._worker.start()
+        if sandbox is not None:
+            handover = self._handover("sandbox", listener=sandbox, with_settings=False)
+            self._sandbox = Child(Plan(kind="sandbox", handover=handover, listener=sandbox.socket), self._log)
+            await self._sandbox.start()
+
+    def _gateway(self, platform: Listener, slot: int) -> Child:
+        handover = self._handover(f"gateway-{slot}", listener=platform, slot=slot)
+        return Child(Plan(kind="gateway", handover=handover, listener=platform.socket), self._log)
+
+    def _handover(
+        self, name: str, *, listener: Listener | None = None, slot: int = 0, with_settings: bool = True
+    ) -> Handover:
+        return Handover(
+            name=name,
+            log_level=self._log_level,
+            slot=slot,
+            listen_fd=listener.socket.fileno() if listener else None,
+            sandbox_time_scale=self._settings.sandbox_time_scale,
+            settings_json=self._settings.to_json() if with_settings else "{}",
+        )
+
+    def _children(self) -> list[Child]:
+        others = [child for child in (self._worker, self._sandbox) if child is not None]
+        return [*self._gateways, *others]
+
+    # announcing, rolling, stopping
+
+    def _announce(self, address: str, sandbox: str | None, demo: "Demo | None") -> None:
+        if self._options.as_json:
+            document = {"address": address, "sandbox": sandbox}
+            if demo is not None:
+                document |= {"key": demo.key, "balance": demo.balance}
+            sys.stdout.write(json.dumps(document) + "\n")
+        elif demo is not None:
+            sys.stdout.write(demo.text())
+        else:
+            sys.stdout.write(f"Yuanjing is ready at {address}\n")
+        sys.stdout.flush()
+
+    async def _until_stopped(self, platform: Listener) -> None:
+        """Roll as often as SIGHUP asks for it; several that come during a roll are one."""
+        loop = asyncio.get_running_loop()
+        stopped = loop.create_task(self._stop.wait())
+        while not self._stop.is_set():
+            wanted = loop.create_task(self._rolls_wanted.wait())
+            await asyncio.wait((stopped, wanted), return_when=asyncio.FIRST_COMPLETED)
+            wanted.cancel()
+            if self._rolls_wanted.is_set() and not self._stop.is_set():
+                self._rolls_wanted.clear()
+                await self._roll(platform)
+
+    async def _roll(self, platform: Listener) -> None:
+        """Replace the gateways one by one: a new one serves before the old one drains. Slots alternate."""
+        self._rolls += 1
+        self._log.info("rolling the gateways")
+        offset = self._settings.workers if self._rolls % 2 else 0
+        for index, old in enumerate(list(self._gateways)):
+            new = self._gateway(platform, index + offset)
+            await new.start()
+            self._gateways.append(new)
+            new.go()
+            if not await self._wait_for(new.first_is_ready):
+                if not self._stop.is_set():
+                    self._log.error("rolling stopped: the new gateway is not ready", child=new.name)
+                    self._gateways.remove(new)
+                    await new.end(0)
+                return
+            ending = asyncio.get_running_loop().create_task(old.end(self._gateway_stop_seconds))
+            await self._wait_for(ending)
+            if not ending.done():
+                return  # stopping: it ends together with the others
+            self._gateways.remove(old)
+        self._log.info("gateways rolled")
+
+    @property
+    def _gateway_stop_seconds(self) -> float:
+        return self._settings.shutdown_drain_seconds + _KILL_MARGIN_SECONDS
+
+    def _ask_to_stop(self) -> None:
+        self._stops += 1
+        self._stop.set()
+        if self._stops > 1:
+            for child in self._children():
+                child.kill()
+
+    async def _stop_all(self) -> None:
+        self._stop.set()
+        for listener in self._listeners:
+            listener.socket.close()
+        async with asyncio.TaskGroup() as group:
+            for child in self._gateways:
+                group.create_task(child.end(self._gateway_stop_seconds))
+        if self._worker is not None:
+            await self._worker.end(_WORKER_STOP_SECONDS)
+        if self._sandbox is not None:
+            await self._sandbox.end(_SANDBOX_STOP_SECONDS)

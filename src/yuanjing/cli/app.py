@@ -1,0 +1,98 @@
+"""The program: its global options, its nouns, and what becomes of failures."""
+
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from yuanjing.cli import channel, customer, key, offer, price, system, usage
+from yuanjing.cli.runtime import ExitCode, Globals, report
+from yuanjing.domain.errors import YuanjingError
+
+app = typer.Typer(
+    name="yuanjing",
+    help="Yuanjing: a self-hosted AI model platform. Settings: docs/reference/settings.md.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+system.register(app)
+for _noun in (customer, key, offer, price, channel, usage):
+    app.add_typer(_noun.app)
+
+
+class _WrongUsageError(YuanjingError):
+    code = "invalid_usage"
+
+
+class _WrongSettingsError(YuanjingError):
+    code = "invalid_settings"
+
+
+def _print_version(*, is_wanted: bool) -> None:
+    if is_wanted:
+        typer.echo(f"yuanjing {version('yuanjing')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _globals(
+    context: typer.Context,
+    *,
+    data: Annotated[str | None, typer.Option(help="Data folder (YUANJING_DATA).")] = None,
+    database_url: Annotated[
+        str | None, typer.Option(help="Database address (YUANJING_DATABASE_URL).", show_default=False)
+    ] = None,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=lambda value: _print_version(is_wanted=value),  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]  # typer passes the flag
+            is_eager=True,
+            help="Print the version and stop.",
+        ),
+    ] = False,
+) -> None:
+    context.obj = Globals(data=data, database_url=database_url)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code. Failures are one message on stderr, with `--json` one document."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    as_json = "--json" in words
+    try:
+        result: object = app(words, prog_name="yuanjing", standalone_mode=False)
+    except YuanjingError as error:
+        return report(error, as_json=as_json)
+    except typer.TyperException as error:
+        return _wrong_usage(error, as_json=as_json)
+    except (KeyboardInterrupt, typer.Abort):
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        return ExitCode.OK
+    except Exception as error:  # noqa: BLE001  # the last resort: bad settings, or a bug that must not pass as success
+        return _unexpected(error, as_json=as_json)
+    return result if isinstance(result, int) else ExitCode.OK
+
+
+def _wrong_usage(error: typer.TyperException, *, as_json: bool) -> ExitCode:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "yuanjing"
+    message = error.format_message()
+    if message.startswith("Usage:"):
+        sys.stderr.write(message + "\n")
+        return ExitCode.USAGE
+    return report(_WrongUsageError(f"{message} See: {command} --help"), as_json=as_json)
+
+
+def _unexpected(error: Exception, *, as_json: bool) -> ExitCode:
+    from yuanjing.settings import SettingsError  # noqa: PLC0415  # commands load it only when they need it
+
+    if isinstance(error, SettingsError):
+        return report(_WrongSettingsError("\n".join(error.lines)), as_json=as_json)
+    traceback.print_exception(error)
+    return ExitCode.BUG

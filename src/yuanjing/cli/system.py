@@ -1,0 +1,98 @@
+"""Commands of the whole platform: serve, demo, migrate, verify."""
+
+import asyncio
+import functools
+from typing import Annotated
+
+import typer
+
+from yuanjing.cli import tables
+from yuanjing.cli.runtime import ExitCode, JsonFlag, load_settings, run, show
+from yuanjing.cli.tables import api_time
+from yuanjing.usecases.verify import VerifyReport
+from yuanjing.usecases.verify import verify as verify_platform
+
+_ROLES = ("all", "gateway", "worker", "sandbox")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    for command in (serve, demo, migrate, verify):
+        app.command()(command)
+
+
+def serve(  # noqa: PLR0913  # the options of one command
+    context: typer.Context,
+    *,
+    host: Annotated[str | None, typer.Option(help="Address to listen on (YUANJING_HOST).")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on (YUANJING_PORT).")] = None,
+    data: Annotated[str | None, typer.Option(help="Data folder (YUANJING_DATA).")] = None,
+    workers: Annotated[int | None, typer.Option(help="Gateway processes (YUANJING_WORKERS).")] = None,
+    sandbox: Annotated[bool, typer.Option(help="Start the simulated providers too.")] = False,
+    role: Annotated[str, typer.Option(help="What to run: all, gateway, worker or sandbox.")] = "all",
+    demo: Annotated[bool, typer.Option("--demo", hidden=True)] = False,
+    sandbox_url: Annotated[str | None, typer.Option(hidden=True)] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Run the platform until it is stopped; with --json it says what is ready as one JSON document."""
+    if role not in _ROLES:
+        raise typer.BadParameter(f"write one of {', '.join(_ROLES)}", param_hint="--role")
+    overrides = {"host": host, "port": port, "data": data, "workers": workers}
+    settings = load_settings(context, **{name: value for name, value in overrides.items() if value is not None})
+    from yuanjing.bootstrap.serve import serve as serve_platform  # noqa: PLC0415  # help and usage errors need not wait for it
+    from yuanjing.settings import Role, ServeOptions  # noqa: PLC0415  # the same
+
+    options = ServeOptions(
+        role=Role(role),
+        sandbox=sandbox,
+        demo=demo,
+        sandbox_url=sandbox_url,
+        as_json=as_json,
+    )
+    raise typer.Exit(serve_platform(settings, options))
+
+
+def demo(context: typer.Context, *, as_json: JsonFlag = False) -> None:
+    """Print address, key, balance and calls to paste of the demonstration customer (development only)."""
+    from yuanjing.bootstrap.demo import demo_text  # noqa: PLC0415  # help and usage errors need not wait for it
+
+    text = run(context, demo_text)
+    show({"text": text}, functools.partial(tables.write, text), as_json=as_json)
+
+
+def migrate(context: typer.Context, *, as_json: JsonFlag = False) -> None:
+    """Bring the database to the schema of this program."""
+    settings = load_settings(context)
+    from yuanjing.bootstrap.services import migrate as migrate_database  # noqa: PLC0415  # help and usage errors need not wait for it
+
+    report = asyncio.run(migrate_database(settings))
+    text = "nothing to do" if report.before == report.after else f"from {report.before or 'nothing'}"
+    line = f"the schema is at {report.after} ({text})"
+    show({"before": report.before, "after": report.after}, lambda: tables.write(line), as_json=as_json)
+
+
+def verify(context: typer.Context, *, as_json: JsonFlag = False) -> None:
+    """Prove that the money is right; exit code 1 and a list if it is not."""
+    report = run(context, lambda s: verify_platform(s.store, s.spools, s.clock))
+    document = {
+        "ok": not report.breaches,
+        "checked_at": api_time(report.checked_at),
+        "checked": report.checked,
+        "breaches_total": report.breaches_total,
+        "breaches": [
+            {"check": breach.check, "subject": breach.subject, "message": breach.message} for breach in report.breaches
+        ],
+    }
+    show(document, lambda: _show_report(report), as_json=as_json)
+    if report.breaches:
+        raise typer.Exit(ExitCode.FAILED_CHECK)
+
+
+def _show_report(report: VerifyReport) -> None:
+    tables.table(("CHECK", "LOOKED AT#"), [(name, str(n)) for name, n in report.checked.items()], empty="")
+    if report.breaches:
+        rows = [(breach.check, breach.subject, breach.message) for breach in report.breaches]
+        tables.write(f"{report.breaches_total} breaches:")
+        tables.table(("CHECK", "SUBJECT", "WHAT IS WRONG"), rows, empty="")
+    else:
+        tables.write("all is right")

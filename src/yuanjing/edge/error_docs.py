@@ -1,0 +1,95 @@
+"""Errors in the API's description: which statuses a route answers, each with one example per code."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import cast
+
+from yuanjing.domain.dialects import ERRORS, Dialect, error_body
+
+KEY_CODES = ("invalid_api_key", "ip_not_allowed", "store_unavailable")
+"""What every route that needs a key may answer."""
+
+Json = dict[str, object]
+
+SCHEMAS: Mapping[Dialect, str] = {Dialect.OPENAI: "Error", Dialect.LLMAGE: "LlmageError"}
+_HEADERS: Mapping[str, Json] = {
+    "x-request-id": {"description": "Our id of this request.", "schema": {"type": "string"}},
+    "retry-after": {"description": "Seconds after which trying again can help.", "schema": {"type": "integer"}},
+    "x-should-retry": {
+        "description": "`false` where trying again cannot help.",
+        "schema": {"type": "string", "const": "false"},
+    },
+}
+_MESSAGES = {
+    "missing_required_parameter": "Missing required parameter: prompt",
+    "invalid_parameter": "Invalid parameter: max_tokens",
+    "model_not_found": "The model 'qwen4' does not exist; see GET /v1/models",
+}
+
+COMPONENTS: Mapping[str, Json] = {
+    "Error": {
+        "type": "object",
+        "description": "An error in OpenAI's shape. docs/reference/errors.md lists the codes.",
+        "required": ["error"],
+        "properties": {
+            "error": {
+                "type": "object",
+                "required": ["message", "type", "param", "code"],
+                "properties": {
+                    "message": {"type": "string"},
+                    "type": {"type": "string"},
+                    "param": {"type": ["string", "null"]},
+                    "code": {"type": "string"},
+                },
+            }
+        },
+    },
+    "LlmageError": {
+        "type": "object",
+        "description": "An error in the seed's shape: one text.",
+        "required": ["error"],
+        "properties": {"error": {"type": "string"}},
+    },
+}
+
+
+def error_responses(dialect: Dialect, *codes: str) -> dict[int | str, Json]:
+    """The error answers of a route by status; a bug's, which any route may give, is added."""
+    by_status: dict[int, list[str]] = {}
+    for code in dict.fromkeys((*codes, "internal_error")):
+        by_status.setdefault(ERRORS[code].status, []).append(code)
+    return {status: _response(dialect, names) for status, names in sorted(by_status.items())}
+
+
+def restore_examples(dialect: Dialect, responses: Mapping[str, Json]) -> None:
+    """Put the examples in once more: FastAPI leaves out every null of what a route says about itself."""
+    for response in responses.values():
+        content = cast("Mapping[str, Json]", response.get("content", {}))
+        examples = cast("Mapping[str, Json]", content.get("application/json", {}).get("examples", {}))
+        for code, example in examples.items():
+            example["value"] = _example(dialect, code)
+
+
+def _response(dialect: Dialect, codes: Iterable[str]) -> Json:
+    names = list(codes)
+    wanted = ["x-request-id"]
+    if any(ERRORS[name].retry_after_seconds is not None for name in names):
+        wanted.append("retry-after")
+    if any(ERRORS[name].is_final for name in names):
+        wanted.append("x-should-retry")
+    return {
+        "description": ", ".join(f"`{name}`" for name in names),
+        "headers": {name: _HEADERS[name] for name in wanted},
+        "content": {
+            "application/json": {
+                "schema": {"$ref": f"#/components/schemas/{SCHEMAS[dialect]}"},
+                "examples": {name: {"value": _example(dialect, name)} for name in names},
+            }
+        },
+    }
+
+
+def _example(dialect: Dialect, code: str) -> object:
+    row = ERRORS[code]
+    message = _MESSAGES.get(code) or row.llmage or code.replace("_", " ").capitalize()
+    return json.loads(error_body(dialect, code, message))

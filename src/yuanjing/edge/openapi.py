@@ -1,0 +1,64 @@
+"""The OpenAPI document: cold routes as FastAPI sees them, hot routes and errors added by hand."""
+
+from typing import cast
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.openapi.utils import get_openapi
+from fastapi.responses import JSONResponse
+
+from yuanjing.edge import chat_docs, error_docs
+from yuanjing.edge.error_docs import Json
+from yuanjing.edge.errors import dialect_of
+from yuanjing.edge.parts import Parts
+
+_TITLE = "Yuanjing"
+_VERSION = "0.1.0"
+_SUMMARY = "Chat models of many providers through one API, with one key and one exact prepaid balance."
+_UNUSED_STATUS = "422"
+_UNUSED_SCHEMAS = ("HTTPValidationError", "ValidationError")
+_TAGS = (
+    {"name": "chat", "description": "OpenAI's dialect."},
+    {"name": "models", "description": "What can be used, in OpenAI's dialect."},
+    {"name": "llmage", "description": "The seed's dialect: chat, models, prices and the balance."},
+    {"name": "operations", "description": "For those who run the platform."},
+)
+
+router = APIRouter(tags=["operations"])
+
+
+@router.get("/openapi.json", response_class=JSONResponse)
+async def get_api_description(request: Request, parts: Parts) -> JSONResponse:
+    """This document."""
+    app = cast("FastAPI", request.app)
+    if app.openapi_schema is None:
+        app.openapi_schema = build_document(app, parts.public_base_url)
+    return JSONResponse(app.openapi_schema)
+
+
+def build_document(app: FastAPI, public_base_url: str) -> Json:
+    """The whole description of the application's API."""
+    document = cast(
+        "Json",
+        get_openapi(
+            title=_TITLE,
+            version=_VERSION,
+            summary=_SUMMARY,
+            routes=app.routes,
+            tags=[dict(tag) for tag in _TAGS],
+            servers=[{"url": public_base_url}] if public_base_url else None,
+        ),
+    )
+    paths = cast("dict[str, Json]", document["paths"])
+    for path, item in paths.items():
+        for operation in item.values():
+            responses = cast("dict[str, Json]", cast("Json", operation)["responses"])
+            responses.pop(_UNUSED_STATUS, None)
+            error_docs.restore_examples(dialect_of(path), responses)
+    hot = {path: {"post": chat_docs.hot_operation(dialect)} for path, dialect in chat_docs.HOT_ROUTES.items()}
+    document["paths"] = {**hot, **paths}
+    schemas = cast("Json", cast("Json", document["components"])["schemas"])
+    for name in _UNUSED_SCHEMAS:
+        schemas.pop(name, None)
+    schemas.update(error_docs.COMPONENTS)
+    schemas.update(chat_docs.COMPONENTS)
+    return document

@@ -1,0 +1,29 @@
+"""What the protocol subclass takes out of ASGI, and what it relies on in its base class."""
+
+from yuanjing.domain.dialects import Dialect
+
+HOT_ROUTES = {
+    b"/v1/chat/completions": Dialect.OPENAI,
+    b"/llmage/v1/chat/completions": Dialect.LLMAGE,
+}
+BASE_MEMBERS = (
+    "connections", "transport", "flow", "cycle", "pipeline", "parser", "url", "headers", "scope",
+    "expect_100_continue", "server_state", "timeout_keep_alive", "timeout_keep_alive_task", "app", "app_state", "loop",
+    "config", "client",
+    "_start_asgi_task", "_unset_keepalive_if_required", "_should_upgrade", "handle_websocket_upgrade",
+    "send_400_response", "on_response_complete",
+)  # fmt: skip
+HOP_HEADERS = frozenset({b"connection", b"upgrade", b"http2-settings"})
+FRAMING_FACTOR = 8
+"""A chunk of one byte takes six; a body with more framing than this factor carries nothing that is worth reading."""
+
+LAST_REQUEST_SECONDS = 0.25
+"""How long an idle connection of a stopping server is kept for a request that may be on its way."""
+
+
+class StopReading(Exception):  # noqa: N818  # no error: it ends the parser's work on bytes that nobody wants
+    """Raised in a parser's callback when nothing more is to be served on this connection."""
+
+
+async def no_app(_scope: object, _receive: object, _send: object) -> None:
+    """Stands where the base class keeps the ASGI application of a queued request; an exchange needs none."""

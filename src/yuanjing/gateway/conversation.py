@@ -1,0 +1,288 @@
+"""The client's half of an exchange: the request's body coming in, heads, pieces and errors going out."""
+
+from enum import IntEnum
+from typing import Protocol
+
+from yuanjing.domain.dialects import Dialect
+from yuanjing.gateway import client
+from yuanjing.gateway.counters import Counters
+from yuanjing.gateway.options import GatewayOptions
+
+
+class State(IntEnum):
+    """Where an exchange stands."""
+
+    RECEIVING = 0
+    ADMITTING = 1
+    SENT = 2
+    ANSWERING = 3
+    SETTLING = 4
+    OVER = 5
+
+
+class ClientSide(Protocol):
+    """The client's connection, which uvicorn's protocol is."""
+
+    def write(self, data: bytes) -> None:
+        """Send bytes."""
+        ...
+
+    def default_headers(self) -> bytes:
+        """The server's own headers, joined."""
+        ...
+
+    def address(self, forwarded_for: bytes | None) -> str:
+        """The client's address, behind trusted proxies too."""
+        ...
+
+    def exchange_over(self, exchange: "Conversation") -> None:
+        """This answer has ended."""
+        ...
+
+
+class Desk(Protocol):
+    """What a conversation needs of its process."""
+
+    options: GatewayOptions
+    counters: Counters
+
+    def now(self) -> float:
+        """Boot-time seconds."""
+        ...
+
+    def new_id(self) -> str:
+        """A fresh usage id."""
+        ...
+
+
+class _Event:
+    """Stands in for the ASGI cycle's event, which uvicorn's base class sets."""
+
+    def set(self) -> None:
+        """Nobody waits."""
+
+
+_EVENT = _Event()
+
+
+class Conversation:
+    """One request as its client sees it; the attributes of an ASGI cycle that uvicorn looks at come first.
+
+    Defaults are class attributes: what a request does not change costs it nothing.
+    """
+
+    response_complete = False
+    disconnected = False
+    keep_alive = True
+    message_event = _EVENT
+
+    authorization: bytes | None = None
+    forwarded_for: bytes | None = None
+    is_http10 = False
+    expects_continue = False
+    state = State.RECEIVING
+    usage_id = ""
+    refusal: tuple[str, str] | None = None
+    _is_turn = False
+    _is_received = False
+    _has_head = False
+    _clamp_to: int | None = None
+
+    def __init__(self, side: ClientSide, desk: Desk, dialect: Dialect) -> None:
+        self.dialect = dialect
+        self._side = side
+        self._desk = desk
+        self._body: bytes | bytearray = b""
+        self._t0 = desk.now()
+
+    # receiving
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing more happens to this exchange."""
+        return self.state is State.OVER
+
+    @property
+    def request_id(self) -> str:
+        """Our id of the request, made from the usage id where there is one."""
+        return f"req_{self.usage_id}"
+
+    @property
+    def body_is_missing(self) -> bool:
+        """The request has not arrived whole."""
+        return not self._is_received
+
+    @property
+    def received_bytes(self) -> int:
+        """How much of the body is held at the moment."""
+        return len(self._body)
+
+    def client_address(self) -> str:
+        """The address the client calls from."""
+        return self._side.address(self.forwarded_for)
+
+    def start(self) -> None:
+        """It is this request's turn to be answered."""
+        if self.is_over:
+            return  # the client left before its turn came
+        self._is_turn = True
+        self._enter()
+        if self.refusal is not None:
+            self.refuse(*self.refusal)
+        elif self._is_received:
+            self._admit()
+        elif self.expects_continue and not self.is_http10:
+            self._invite()
+
+    def _invite(self) -> None:
+        """The client waits to be asked for the body: not if its key cannot be right."""
+        refusal = self._early_refusal()
+        if refusal is None:
+            self._side.write(client.CONTINUE)
+        else:
+            self.refuse(*refusal)
+
+    def receive(self, data: bytes) -> None:
+        """A piece of the request's body."""
+        if self.response_complete or self.refusal is not None:
+            return
+        body = self._body
+        if not body:
+            self._body = data  # most bodies come in one piece, which need not be copied
+        elif isinstance(body, bytearray):
+            body += data
+        else:
+            self._body = bytearray(body) + data
+        if len(self._body) > self._desk.options.request_body_bytes_max:
+            self._body = b""
+            self.refusal = ("request_too_large", too_large(self._desk.options))
+            if self._is_turn:
+                self.refuse(*self.refusal)
+
+    def receive_end(self) -> None:
+        """The request's body is complete."""
+        self._is_received = True
+        if self._is_turn and not self.response_complete:
+            self._admit()
+
+    def take_body(self) -> bytes:
+        """The whole body; it is not kept."""
+        body, self._body = bytes(self._body), b""
+        return body
+
+    # what the exchange makes of it
+
+    def _enter(self) -> None:
+        """It is this request's turn: its process counts it from now on."""
+        raise NotImplementedError
+
+    def _early_refusal(self) -> tuple[str, str] | None:
+        """Code and text of what can be refused from the head alone."""
+        raise NotImplementedError
+
+    def _admit(self) -> None:
+        """The request is here and it is its turn."""
+        raise NotImplementedError
+
+    def _release(self) -> None:
+        """Nothing will be charged."""
+        raise NotImplementedError
+
+    def _error_event(self, code: str, message: str) -> bytes:
+        """An error inside a stream, in the dialect's shape."""
+        raise NotImplementedError
+
+    def _left(self) -> None:
+        """The answer has ended: its process counts it no more."""
+        raise NotImplementedError
+
+    # writing to the client
+
+    def make_last(self) -> None:
+        """The server stops: the connection ends after this answer, if its head can still say so.
+
+        Else the client believes that it may send again, and what it sends is served, too.
+        """
+        if not self._has_head:
+            self.keep_alive = False
+
+    def _extra_headers(self) -> bytes:
+        clamp = b"" if self._clamp_to is None else b"x-yuanjing-max-tokens-clamped: %d\r\n" % self._clamp_to
+        usage_id = self.usage_id.encode()
+        return b"x-request-id: req_" + usage_id + b"\r\nx-yuanjing-usage-id: " + usage_id + b"\r\n" + clamp
+
+    def _head(self) -> bytes:
+        self._has_head = True
+        self._count_answer()
+        return client.stream_head(
+            self._side.default_headers(),
+            self._extra_headers(),
+            is_chunked=not self.is_http10,
+            keep_alive=self.keep_alive,
+        )
+
+    def _end_plain(self, body: bytes) -> None:
+        head = client.plain_head(
+            self._side.default_headers(), self._extra_headers(), len(body), keep_alive=self.keep_alive
+        )
+        self._count_answer()
+        self._side.write(head + body)
+        self._end()
+
+    def _count_answer(self) -> None:
+        counters = self._desk.counters
+        if self.dialect is Dialect.OPENAI:
+            counters.answered_openai += 1
+        else:
+            counters.answered_llmage += 1
+
+    def _write_stream(self, data: bytes) -> None:
+        piece = client.chunk(data, is_chunked=not self.is_http10)
+        self._side.write(piece if self._has_head else self._head() + piece)
+
+    def _end_stream(self, data: bytes) -> None:
+        piece = client.chunk(data, is_chunked=not self.is_http10) + (b"" if self.is_http10 else client.LAST_CHUNK)
+        self._side.write(piece if self._has_head else self._head() + piece)
+        self._end()
+
+    def refuse(self, code: str, message: str, param: str | None = None) -> None:
+        """End with an error before anything was sent upstream."""
+        if self.is_over:
+            return
+        self._desk.counters.refusals[code] += 1
+        self._release()
+        self._fail(code, message, None, param)
+
+    def _fail(self, code: str, message: str, retry_after_seconds: int | None, param: str | None = None) -> None:
+        if self.disconnected:
+            self._end()
+            return
+        if self._has_head:
+            self._end_stream(self._error_event(code, message))
+            return
+        if not self._is_received:
+            self.keep_alive = False
+        if not self.usage_id:
+            self.usage_id = self._desk.new_id()
+        answer = client.ErrorAnswer(
+            dialect=self.dialect,
+            code=code,
+            message=message,
+            request_id=self.request_id,
+            param=param,
+            retry_after_seconds=retry_after_seconds,
+        )
+        self._desk.counters.requests[(self.dialect.value, client.status_of(code))] += 1
+        self._side.write(answer.render(self._side.default_headers(), keep_alive=self.keep_alive))
+        self._end()
+
+    def _end(self) -> None:
+        self.state = State.OVER
+        self.response_complete = True
+        self._left()
+        self._side.exchange_over(self)
+
+
+def too_large(options: GatewayOptions) -> str:
+    """What a client is told whose body is too large."""
+    return f"The request body is larger than {options.request_body_bytes_max} bytes; send less, or images by URL"

@@ -1,0 +1,46 @@
+"""Every limit and time of the hot path; `settings.py` documents the names and gives the defaults."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GatewayOptions:
+    """See `settings.py`; seconds are of the boot-time clock, sizes are bytes."""
+
+    request_header_bytes_max: int = 64 * 1024
+    request_body_bytes_max: int = 32 * 1024 * 1024
+    request_head_seconds: float = 10.0
+    request_body_seconds: float = 60.0
+    request_body_bytes_per_second_min: int = 16 * 1024
+    client_write_seconds: float = 30.0
+    close_seconds: float = 5.0
+    admission_seconds: float = 10.0
+    connect_seconds: float = 5.0
+    first_byte_seconds: float = 120.0
+    idle_seconds: float = 60.0
+    total_seconds: float = 600.0
+    keepalive_comment_seconds: float = 15.0
+    sse_line_bytes_max: int = 1024 * 1024
+    sse_event_bytes_max: int = 4 * 1024 * 1024
+    answer_bytes_max: int = 64 * 1024 * 1024
+    upstream_header_bytes_max: int = 64 * 1024
+    upstream_idle_seconds: float = 30.0
+    retries_max: int = 2
+    drain_streams_max: int = 64
+    drain_seconds: float = 60.0
+    shutdown_drain_seconds: float = 120.0
+    watermark_seconds: float = 2.0
+    clamp_output_tokens_min: int = 16
+    exchanges_max: int = 4096
+    pipeline_pause_depth: int = 16
+    tick_seconds: float = 0.25
+    heartbeat_seconds: float = 1.0
+    heartbeat_fresh_seconds: float = 5.0
+    signal_poll_seconds: float = 0.1
+    refuse_seconds: float = 0.25
+    lease_idle_seconds: float = 3.0
+    lease_wait_seconds: float = 0.3
+    key_cache_size: int = 100_000
+    key_cache_seconds: float = 30.0
+    log_slow_request_seconds: float = 30.0
+    ca_file: str | None = None

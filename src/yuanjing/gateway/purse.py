@@ -1,0 +1,315 @@
+"""Leases in memory: `reserve(ceiling)`, `settle(charge)`, then the spool.
+
+What the ledger holds for a lease is always `free + reserved + what is spooled and not yet posted`; money goes back to
+the ledger only after it has left `free`, so a lost reply can strand money for a while but never spend it twice.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from yuanjing.domain.errors import FencedError, YuanjingError
+from yuanjing.domain.money import Book
+from yuanjing.gateway.counters import Counters
+from yuanjing.gateway.options import GatewayOptions
+from yuanjing.gateway.upstream import Spawn
+
+PurseKey = tuple[Book, str, str | None]
+"""Book, customer, and the API key's id if that key has a budget of its own."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refill:
+    """What the lease keeper answered: nothing granted means refused."""
+
+    hold_id: str | None
+    granted_nanos: int
+    available_nanos: int
+    is_recalling: bool
+    is_budget: bool = False
+
+
+class LeaseSource(Protocol):
+    """The lease keeper, for one node."""
+
+    async def acquire(self, key: PurseKey, *, hold_id: str | None, needed_nanos: int, recent_nanos: int) -> Refill:
+        """Lease money, or learn how much there is."""
+        ...
+
+    async def give_back(self, returns: list[tuple[str, int, bool]]) -> None:
+        """Return (hold id, amount, whether the lease is given up)."""
+        ...
+
+
+@dataclass(kw_only=True, slots=True, eq=False)
+class Waiter:
+    """A request that waits for money: called once with None, or with the refusal."""
+
+    ceiling_nanos: int
+    floor_nanos: int
+    deadline: float
+    wake: Callable[["Refill | None"], None]
+
+
+class Purse:
+    """One customer's lease inside one process."""
+
+    __slots__ = (
+        "free",
+        "hold_id",
+        "is_dropped",
+        "is_filling",
+        "key",
+        "last_used",
+        "refused_until",
+        "reserved",
+        "short",
+        "spent",
+        "waiters",
+    )
+
+    def __init__(self, key: PurseKey) -> None:
+        self.key = key
+        self.hold_id: str | None = None
+        self.free = 0
+        self.reserved = 0
+        self.spent = 0
+        """Charged since the last look, decayed by `Purses.tick`: about two seconds of recent spending."""
+        self.is_filling = False
+        self.waiters: deque[Waiter] = deque()
+        self.is_dropped = False
+        self.last_used = 0.0
+        self.refused_until = 0.0
+        self.short: Refill | None = None
+        """The last refusal, remembered until `refused_until`."""
+
+    def reserve(self, ceiling_nanos: int) -> bool:
+        """Set the ceiling aside if it is free; a free offer's charge needs a lease too, to be posted against."""
+        if ceiling_nanos > self.free or self.hold_id is None:
+            return False
+        self.free -= ceiling_nanos
+        self.reserved += ceiling_nanos
+        return True
+
+
+class Purses:
+    """All purses of this process, and the one coroutine that refills each."""
+
+    def __init__(
+        self,
+        source: LeaseSource,
+        options: GatewayOptions,
+        counters: Counters,
+        *,
+        now: Callable[[], float],
+        spawn: Spawn,
+        on_fenced: Callable[[], None],
+    ) -> None:
+        self._source = source
+        self._options = options
+        self._counters = counters
+        self._now = now
+        self._spawn = spawn
+        self._on_fenced = on_fenced
+        self._purses: dict[PurseKey, Purse] = {}
+        self._unreturned: list[tuple[str, int, bool]] = []
+        self._returned = asyncio.Event()
+        self._returned.set()
+
+    def get(self, key: PurseKey) -> Purse:
+        """The purse, an empty one at first."""
+        purse = self._purses.get(key)
+        if purse is None:
+            purse = self._purses[key] = Purse(key)
+        purse.last_used = self._now()
+        return purse
+
+    def wait(self, purse: Purse, waiter: Waiter) -> None:
+        """Call `waiter.wake` when money has come, or when it is sure that none will."""
+        short = purse.short if self._now() < purse.refused_until and not purse.is_filling else None
+        if short is not None and waiter.floor_nanos > short.available_nanos + purse.free:
+            waiter.wake(short)
+            return
+        purse.waiters.append(waiter)
+        if not purse.is_filling:
+            purse.is_filling = True
+            self._spawn(self._fill(purse))
+
+    def settle(self, purse: Purse, hold_id: str, ceiling_nanos: int, charge_nanos: int) -> None:
+        """Resolve a reservation: the charge leaves the purse, the rest is free again."""
+        assert 0 <= charge_nanos <= ceiling_nanos <= purse.reserved
+        rest = ceiling_nanos - charge_nanos
+        purse.reserved -= ceiling_nanos
+        purse.spent += charge_nanos
+        purse.last_used = self._now()
+        if purse.hold_id == hold_id:
+            purse.free += rest
+        elif rest:
+            self._give_back(hold_id, rest, is_final=False)
+
+    def renew(self, purse: Purse) -> None:
+        """Ask ahead of need, when less is free than is spent in a second: a busy customer never waits."""
+        if not purse.is_filling and not purse.waiters and self._now() >= purse.refused_until:
+            purse.is_filling = True
+            self._spawn(self._fill(purse))
+
+    def forget_refusal(self, book: Book, customer_id: str) -> None:
+        """The customer has money again."""
+        for purse in self._purses.values():
+            if purse.key[0] == book and purse.key[1] == customer_id:
+                purse.refused_until = 0.0
+                purse.short = None
+
+    async def _fill(self, purse: Purse) -> None:
+        try:
+            while True:
+                refill = await self._acquire(purse)
+                if refill is None:
+                    return
+                self._serve(purse, refill)
+                if not purse.waiters:
+                    return
+                if refill.is_recalling:
+                    await asyncio.sleep(self._options.lease_wait_seconds / 6)
+        finally:
+            purse.is_filling = False
+
+    async def _acquire(self, purse: Purse) -> Refill | None:
+        waiting = sum(w.ceiling_nanos for w in purse.waiters)
+        needed = max(1, purse.waiters[0].ceiling_nanos - purse.free) if purse.waiters else max(1, purse.spent)
+        self._counters.lease_calls += 1
+        hold_id = purse.hold_id
+        try:
+            refill = await self._source.acquire(
+                purse.key,
+                hold_id=hold_id,
+                needed_nanos=needed,
+                recent_nanos=max(purse.spent, waiting - purse.free, 0),
+            )
+        except FencedError:
+            self._on_fenced()
+            self._fail(purse)
+            return None
+        except YuanjingError:
+            self._fail(purse)
+            return None
+        if refill.granted_nanos:
+            if refill.hold_id != purse.hold_id:
+                self._change_hold(purse)
+                purse.hold_id = refill.hold_id
+            purse.free += refill.granted_nanos
+            purse.short = None
+        else:
+            self._counters.lease_refusals += 1
+            purse.short = refill
+            purse.refused_until = self._now() + self._options.refuse_seconds
+        return refill
+
+    def _change_hold(self, purse: Purse) -> None:
+        """The ledger gave a new lease instead of extending the old: what is free of the old goes back first.
+
+        Reservations under way carry their hold's id themselves.
+        """
+        if purse.hold_id is not None:
+            self._give_back(purse.hold_id, purse.free, is_final=False)
+            purse.free = 0
+
+    def _serve(self, purse: Purse, refill: Refill) -> None:
+        """Wake whom the money covers, in order; refuse whom no waiting can help.
+
+        Who is refused may come back at once with a smaller wish, which is for the next call.
+        """
+        now = self._now()
+        left: deque[Waiter] = deque()
+        budget = purse.free if purse.hold_id is not None else -1
+        waiting, purse.waiters = purse.waiters, deque()
+        for waiter in waiting:
+            if waiter.ceiling_nanos <= budget:
+                budget -= waiter.ceiling_nanos
+                waiter.wake(None)
+            elif refill.granted_nanos or (refill.is_recalling and now < waiter.deadline):
+                left.append(waiter)
+            else:
+                waiter.wake(refill)
+        purse.waiters.extendleft(reversed(left))
+
+    def _fail(self, purse: Purse) -> None:
+        waiters, purse.waiters = purse.waiters, deque()
+        for waiter in waiters:
+            waiter.wake(Refill(hold_id=None, granted_nanos=0, available_nanos=-1, is_recalling=False))
+
+    # giving back
+
+    def _give_back(self, hold_id: str, amount_nanos: int, *, is_final: bool) -> None:
+        if not amount_nanos and not is_final:
+            return
+        self._unreturned.append((hold_id, amount_nanos, is_final))
+        if self._returned.is_set():
+            self._returned.clear()
+            self._spawn(self._return())
+
+    async def _return(self) -> None:
+        try:
+            while self._unreturned:
+                batch = self._unreturned[:]
+                try:
+                    await self._source.give_back(batch)
+                except FencedError:
+                    self._on_fenced()
+                    self._unreturned.clear()
+                    return
+                except YuanjingError:
+                    await asyncio.sleep(self._options.heartbeat_seconds)
+                    continue
+                del self._unreturned[: len(batch)]
+        finally:
+            self._returned.set()
+
+    def recall(self, hold_ids: set[str]) -> None:
+        """Another process or a task needs the money: give back all that is free."""
+        for purse in self._purses.values():
+            if purse.hold_id in hold_ids and purse.free and not purse.is_filling:
+                amount, purse.free = purse.free, 0
+                assert purse.hold_id is not None
+                self._give_back(purse.hold_id, amount, is_final=False)
+
+    def tick(self, passed_seconds: float) -> None:
+        """Return idle leases, forget empty purses, let the memory of spending fade."""
+        now = self._now()
+        idle_before = now - self._options.lease_idle_seconds
+        for key, purse in list(self._purses.items()):
+            purse.spent -= int(purse.spent * min(1.0, passed_seconds / 2))
+            if purse.last_used > idle_before or purse.reserved or purse.is_filling:
+                continue
+            self._close(purse)
+            if not purse.free and now >= purse.refused_until:
+                purse.is_dropped = True
+                del self._purses[key]
+
+    def _close(self, purse: Purse) -> None:
+        if purse.hold_id is not None:
+            amount, purse.free = purse.free, 0
+            hold_id, purse.hold_id = purse.hold_id, None
+            self._give_back(hold_id, amount, is_final=True)
+
+    async def close(self) -> None:
+        """Give everything back that is not reserved, as well as can be; take-over does the rest."""
+        for purse in self._purses.values():
+            if not purse.reserved:
+                self._close(purse)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._options.close_seconds):
+                await self._returned.wait()
+
+    @property
+    def count(self) -> int:
+        """How many customers have a purse here."""
+        return len(self._purses)
+
+    @property
+    def leased_nanos(self) -> int:
+        """Money leased to this process and not charged."""
+        return sum(p.free + p.reserved for p in self._purses.values())

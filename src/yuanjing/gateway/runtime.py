@@ -1,0 +1,405 @@
+"""The gateway of one process: its state, and the few loops beside the hot path.
+
+The loops run for the whole life of the process: heartbeat, signals, ticks, and reading the directory again.
+"""
+
+import asyncio
+import hmac
+import ipaddress
+import json
+import random
+import ssl
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from yuanjing.domain.catalog import Offer, Operation
+from yuanjing.domain.errors import FencedError, SpoolError, YuanjingError
+from yuanjing.domain.money import Book
+from yuanjing.gateway.admission import admit, early_refusal
+from yuanjing.gateway.client import DefaultHeaders
+from yuanjing.gateway.counters import Counters
+from yuanjing.gateway.directory import (
+    ChannelState,
+    Directory,
+    DirectoryContent,
+    DirectorySource,
+    KeyCache,
+    KeyEntry,
+    Network,
+    OfferEntry,
+    OpenChannel,
+    Route,
+    offer_entry,
+)
+from yuanjing.gateway.exchange import Exchange
+from yuanjing.gateway.options import GatewayOptions
+from yuanjing.gateway.purse import LeaseSource, Purses
+from yuanjing.gateway.settlement import Spooler
+from yuanjing.gateway.upstream import ChannelPool
+from yuanjing.kit.clock import Clock
+from yuanjing.kit.ids import usage_id
+from yuanjing.ports.spool import SpoolWriter
+from yuanjing.ports.store import Topic
+
+_USER_AGENT = b"yuanjing/0.1"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pulse:
+    """What a heartbeat brings back."""
+
+    posted_seq: int
+    gateways: int
+    recalled: frozenset[str]
+
+
+class NodeSource(Protocol):
+    """This process as a node of the platform."""
+
+    async def beat(self) -> Pulse:
+        """Say that we live.
+
+        Raises:
+            FencedError: the node was taken over; the process must stop.
+        """
+        ...
+
+    async def signals(self) -> Sequence[tuple[Topic, str]]:
+        """What has changed since the last call; see `ports.store.Signal`."""
+        ...
+
+    async def leave(self) -> None:
+        """End this life of the node cleanly: nothing of it is left to take over."""
+        ...
+
+
+class Log(Protocol):
+    """A structured logger."""
+
+    def info(self, event: str, **fields: object) -> None:
+        """Something worth knowing."""
+        ...
+
+    def warning(self, event: str, **fields: object) -> None:
+        """Something an operator may have to look at."""
+        ...
+
+    def error(self, event: str, **fields: object) -> None:
+        """Something an operator has to look at."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GatewayParts:
+    """What `bootstrap` puts into a gateway."""
+
+    options: GatewayOptions
+    clock: Clock
+    log: Log
+    pepper: bytes
+    directory: DirectorySource
+    leases: LeaseSource
+    node: NodeSource
+    spool: SpoolWriter
+    trusted_proxies: tuple[str, ...] = ()
+    on_fenced: Callable[[], None] = lambda: None
+
+
+class Gateway:
+    """The hot path's state in one process; what exchanges call `Services`."""
+
+    def __init__(self, parts: GatewayParts) -> None:
+        self.options = parts.options
+        self.counters = Counters()
+        self.pepper = parts.pepper
+        self.random = random.Random()  # noqa: S311  # spreads load; nothing secret depends on it
+        self.processes = 1
+        self.draining = 0
+        self.exchanges: set[Exchange] = set()
+        self.default_headers = DefaultHeaders()
+        self.directory = Directory(KeyCache(size=parts.options.key_cache_size, seconds=parts.options.key_cache_seconds))
+        self.now = parts.clock.monotonic
+        self.purses = Purses(
+            parts.leases,
+            parts.options,
+            self.counters,
+            now=self.now,
+            spawn=self.spawn,
+            on_fenced=self._fenced,
+        )
+        self.spooler = Spooler(parts.spool, self.counters, on_failure=self._spool_failed)
+        self._parts = parts
+        self._log = parts.log
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._loops: list[asyncio.Task[None]] = []
+        self._trusted: tuple[Network, ...] = tuple(ipaddress.ip_network(n, strict=False) for n in parts.trusted_proxies)
+        self._beat_at = -float("inf")
+        self._is_draining = False
+        self._is_stopping = False
+        self._is_fenced = False
+        self._spool_is_broken = False
+        self._has_directory = False
+        self._tls: ssl.SSLContext | None = None
+
+    # Services
+
+    def new_id(self) -> str:
+        """A fresh usage id."""
+        return usage_id()
+
+    def admit(self, exchange: Exchange) -> None:
+        """Begin the admission of an exchange whose body is complete."""
+        admit(self, exchange)
+
+    def early_refusal(self, exchange: Exchange) -> tuple[str, str] | None:
+        """See `Services`."""
+        return early_refusal(self, exchange)
+
+    def refusal(self) -> str | None:
+        """The error code with which everything is refused at the moment, or None."""
+        if self._is_fenced or self._is_stopping:
+            return "shutting_down"
+        if self._spool_is_broken or not self.is_fresh() or not self._has_directory:
+            return "store_unavailable"
+        return "overloaded" if len(self.exchanges) > self.options.exchanges_max else None
+
+    def why_not_ready(self) -> list[str]:
+        """Words for what keeps requests from being admitted; empty if nothing does."""
+        reasons = {
+            "this process was taken over": self._is_fenced,
+            "stopping": self._is_stopping,
+            "the spool cannot be written": self._spool_is_broken,
+            "no heartbeat reaches the ledger": not self._is_fenced and not self.is_fresh(),
+            "the catalogue is not loaded": not self._has_directory,
+            "too many requests in work": len(self.exchanges) > self.options.exchanges_max,
+        }
+        return [reason for reason, holds in reasons.items() if holds]
+
+    def is_fresh(self) -> bool:
+        """Whether the node's last heartbeat is young enough to admit and to acknowledge."""
+        return not self._is_fenced and self.now() - self._beat_at < self.options.heartbeat_fresh_seconds
+
+    async def load_key(self, key: str, digest: bytes) -> KeyEntry | None:
+        """Ask the store for a key that is not in memory; wrong ones are remembered for a moment."""
+        keys = self.directory.keys
+        while True:
+            seen = keys.changes
+            found = await self._parts.directory.find_key(key.split("_")[2])
+            if keys.changes == seen:
+                break  # else what was read may be older than the signal that came meanwhile
+        now = self.now()
+        if found is None or not hmac.compare_digest(found[0].digest, digest):
+            keys.add_unknown(digest, now, self.options.refuse_seconds)
+            return None
+        return keys.add(found[0], found[1], now)
+
+    def spawn(self, coroutine: Coroutine[object, object, None]) -> None:
+        """Run what has to wait; what it raises is a bug and is logged."""
+        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(_run(coroutine))
+        self._tasks.add(task)
+        task.add_done_callback(self._spawned)
+
+    def _spawned(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._log.error("background work failed", error=repr(error))
+
+    def note(self, event: str, exchange: Exchange, **fields: str | float | None) -> None:
+        """Write a log line about an exchange; never content, never secrets."""
+        self._log.warning(event, request_id=exchange.request_id, dialect=exchange.dialect.value, **fields)
+
+    def is_trusted_proxy(self, address: str) -> bool:
+        """Whether `X-Forwarded-For` of this peer is believed."""
+        if not self._trusted:
+            return False
+        try:
+            ip = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
+        return any((mapped or ip) in network for network in self._trusted)
+
+    # life
+
+    async def start(self) -> None:
+        """Take up work: the first heartbeat and the first directory must succeed.
+
+        Raises:
+            YuanjingError: the store cannot be reached.
+        """
+        await self._beat()
+        await self._reload()
+        await self._parts.node.signals()
+        options = self.options
+        loop = asyncio.get_running_loop()
+        for seconds, work in (
+            (options.heartbeat_seconds, self._beat),
+            (options.signal_poll_seconds, self._poll_signals),
+        ):
+            self._loops.append(loop.create_task(self._repeat(seconds, work)))
+        self._loops.append(loop.create_task(self._tick_loop()))
+
+    async def stop(self) -> None:
+        """End: connections are gone by now; flush the spool, return the leases, leave."""
+        self._is_stopping = True
+        for exchange in list(self.exchanges):
+            exchange.stop()
+        await asyncio.sleep(0)
+        for task in self._loops:
+            task.cancel()
+        self.spooler.flush()
+        await self.purses.close()
+        for task in list(self._tasks):
+            task.cancel()
+        for channel in self.directory.channels.values():
+            channel.pool.close()
+        self.spooler.close()
+        if not self._is_fenced:
+            try:
+                await self._parts.node.leave()
+            except YuanjingError as error:
+                self._log.warning("left without saying so; a worker will clean up", error=str(error))
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether new clients should come here."""
+        return not self._is_draining and self.refusal() is None
+
+    def begin_stop(self) -> None:
+        """Answer `/readyz` with no from now on; requests on open connections are still served."""
+        if not self._is_draining:
+            self._is_draining = True
+            self._log.info("draining", exchanges=len(self.exchanges))
+
+    def _fenced(self) -> None:
+        if not self._is_fenced:
+            self._is_fenced = True
+            self._log.error("this node was taken over; it stops")
+            self._parts.on_fenced()
+
+    def _spool_failed(self, error: SpoolError) -> None:
+        self._spool_is_broken = True
+        self._log.error("the spool cannot be written; nothing is admitted any more", error=str(error))
+
+    async def _repeat(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await work()
+            except FencedError:
+                self._fenced()
+            except YuanjingError as error:
+                self._log.warning("the store did not answer", work=work.__name__, error=error.code)
+
+    async def _beat(self) -> None:
+        before = self.now()
+        pulse = await self._parts.node.beat()
+        self._beat_at = before
+        self.processes = max(1, pulse.gateways)
+        self.spooler.forget(pulse.posted_seq)
+        if pulse.recalled:
+            self.purses.recall(set(pulse.recalled))
+
+    async def _poll_signals(self) -> None:
+        for topic, subject in await self._parts.node.signals():
+            if topic is Topic.CATALOG:
+                await self._reload()
+            elif topic is Topic.KEY:
+                self.directory.keys.forget(subject)
+            elif topic is Topic.FUNDS:
+                book, _, customer = subject.partition(":")
+                self.purses.forget_refusal(Book(book), customer)
+            elif topic is Topic.RECALL:
+                await self._beat()
+
+    async def _tick_loop(self) -> None:
+        seconds = self.options.tick_seconds
+        last = self.now()
+        while True:
+            await asyncio.sleep(seconds)
+            now = self.now()
+            self.counters.loop_lag_seconds_max = max(self.counters.loop_lag_seconds_max * 0.98, now - last - seconds)
+            passed, last = now - last, now
+            for exchange in list(self.exchanges):
+                exchange.tick(now)
+            self.purses.tick(passed)
+            for channel in self.directory.channels.values():
+                channel.pool.close_idle(self.options.upstream_idle_seconds)
+
+    # the directory
+
+    async def _reload(self) -> None:
+        content = await self._parts.directory.load()
+        channels = {c.id: self._channel(c, content) for c in content.channels if c.provider_id in content.providers}
+        prices = sorted(content.prices, key=lambda p: p.version)
+        entries: list[OfferEntry] = []
+        for offer in content.offers:
+            if offer.operation is not Operation.CHAT or offer.chat is None:
+                continue
+            routes = {str(book.value): _routes(offer, book, content, channels) for book in Book}
+            own = tuple(p for p in prices if p.offer_id == offer.id)
+            entries.append(offer_entry(offer, offer.chat, own, routes))
+        self.directory.install(entries, channels)
+        self._has_directory = True
+
+    def _channel(self, channel: OpenChannel, content: DirectoryContent) -> ChannelState:
+        """The channel's state; connections and counters of an unchanged one are kept."""
+        provider = content.providers[channel.provider_id]
+        fingerprint = (channel.base_url, channel.credential, channel.connections_max, provider)
+        known = self.directory.channels.get(channel.id)
+        if known is not None and known.fingerprint == fingerprint:
+            known.priority, known.weight, known.name = channel.priority, channel.weight, channel.name
+            return known
+        options = self.options
+        pool = ChannelPool(
+            channel.base_url,
+            connections_max=channel.connections_max,
+            connect_seconds=options.connect_seconds,
+            header_bytes_max=options.upstream_header_bytes_max,
+            tls=self._tls_context,
+            now=self.now,
+        )
+        credential = b"authorization: Bearer " + channel.credential.encode() + b"\r\n" if channel.credential else b""
+        head = (
+            b"POST " + pool.path.encode() + b"/chat/completions HTTP/1.1\r\nhost: " + pool.host_header + b"\r\n"
+            + credential
+            + b"content-type: application/json\r\naccept: application/json, text/event-stream\r\n"
+            b"accept-encoding: identity\r\nuser-agent: " + _USER_AGENT + b"\r\ncontent-length: "
+        )  # fmt: skip
+        return ChannelState(
+            id=channel.id,
+            name=channel.name,
+            book=channel.book,
+            provider=provider,
+            priority=channel.priority,
+            weight=channel.weight,
+            pool=pool,
+            head=head,
+            fingerprint=fingerprint,
+        )
+
+    def _tls_context(self) -> ssl.SSLContext:
+        if self._tls is None:
+            self._tls = ssl.create_default_context(cafile=self.options.ca_file)
+        return self._tls
+
+
+def _routes(
+    offer: Offer, book: Book, content: DirectoryContent, channels: dict[str, ChannelState]
+) -> tuple[Route, ...]:
+    """The channels of the book that serve the offer, with the model name that each expects."""
+    routes: list[Route] = []
+    for channel in content.channels:
+        upstream_model = channel.upstream_models.get(offer.id) or offer.providers.get(channel.provider_id)
+        if channel.book is not book or upstream_model is None or channel.id not in channels:
+            continue
+        if channel.offers and offer.id not in channel.offers:
+            continue
+        encoded = json.dumps(upstream_model).encode()
+        routes.append(Route(channel=channels[channel.id], upstream_model=upstream_model, upstream_model_json=encoded))
+    return tuple(routes)
+
+
+async def _run(coroutine: Coroutine[object, object, None]) -> None:
+    await coroutine

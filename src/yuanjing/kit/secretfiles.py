@@ -1,0 +1,69 @@
+"""Secrets of a program in files that only its user can read, made on first use."""
+
+import os
+import secrets
+from pathlib import Path
+
+_FILE_MODE, _FOLDER_MODE, _OTHERS = 0o600, 0o700, 0o077
+
+
+class SecretFileError(Exception):
+    """The file cannot be made or read, is open to others or holds something else; the message says which."""
+
+
+def parse_secret(text: str, length: int) -> bytes:
+    """Read `length` bytes written as hexadecimal digits.
+
+    Raises:
+        ValueError: not hexadecimal, or of another length. The message does not hold the text.
+    """
+    try:
+        value = bytes.fromhex(text.strip())
+    except ValueError:
+        value = b""
+    if len(value) != length:
+        raise ValueError(f"write {length * 2} hexadecimal digits, for example from: openssl rand -hex {length}")
+    return value
+
+
+def read_or_create_secret(path: Path, length: int) -> bytes:
+    """The secret in this file, made of `length` random bytes if there is none.
+
+    Safe when several processes start at once.
+
+    Raises:
+        SecretFileError: see the class.
+    """
+    try:
+        _create(path, length)
+        _check_mode(path)
+        return parse_secret(path.read_text(encoding="ascii", errors="replace"), length)
+    except OSError as error:
+        raise SecretFileError(f"{path}: {error.strerror}") from error
+    except ValueError as error:
+        raise SecretFileError(f"{path}: {error}") from error
+
+
+def _create(path: Path, length: int) -> None:
+    """Write a complete new file and link it into place, so that nobody ever reads half of one."""
+    if path.exists():
+        return
+    path.parent.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _FILE_MODE)
+    try:
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(length) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            path.hardlink_to(draft)
+        except FileExistsError:
+            return  # another process was first; its secret is the one
+    finally:
+        draft.unlink()
+
+
+def _check_mode(path: Path) -> None:
+    if path.stat().st_mode & _OTHERS:
+        raise SecretFileError(f"{path}: other users can read it; run: chmod 600 {path}")

@@ -1,0 +1,84 @@
+"""The sandbox as one ASGI application."""
+
+from collections.abc import Awaitable, Callable
+
+from yuanjing.kit.clock import Clock, SystemClock
+from yuanjing.sandbox import pages
+from yuanjing.sandbox.asgi import (
+    App,
+    ClientLeftError,
+    Receive,
+    Reply,
+    Request,
+    Scope,
+    Send,
+    read_request,
+    run_watched,
+)
+from yuanjing.sandbox.chat.service import ChatSimulator
+from yuanjing.sandbox.journal import Entry, Journal
+from yuanjing.sandbox.options import SandboxOptions
+
+Simulator = Callable[[Request, Reply, Entry], Awaitable[bool]]
+
+
+def create_app(options: SandboxOptions | None = None, clock: Clock | None = None) -> App:
+    """The application; run it in uvicorn. Without arguments it takes the defaults and the system's clock."""
+    return _Sandbox(options or SandboxOptions(), clock or SystemClock())
+
+
+class _Sandbox:
+    def __init__(self, options: SandboxOptions, clock: Clock) -> None:
+        self._options = options
+        self._clock = clock
+        self._journal = Journal(options.journal_length)
+        self._chat = ChatSimulator(options, clock)
+        self._simulators: tuple[Simulator, ...] = (self._chat.handle,)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one connection's event; see ASGI."""
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+        elif scope["type"] == "http":
+            await self._http(scope, receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1000})
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        reply = Reply(send)
+        try:
+            request = await read_request(scope, receive, self._options.body_bytes_max)
+        except ClientLeftError:
+            return
+        if await pages.handle(request, reply, self._journal):
+            return
+        entry = Entry(time=self._clock.now(), path=request.path)
+        self._journal.add(entry)
+        began = self._clock.monotonic()
+        try:
+            entry.client_left = await run_watched(receive, reply, self._simulate(request, reply, entry, began))
+        finally:
+            if not entry.ended:
+                self._close(entry, reply, began)
+
+    async def _simulate(self, request: Request, reply: Reply, entry: Entry, began: float) -> None:
+        for simulator in self._simulators:
+            if await simulator(request, reply, entry):
+                break
+        else:
+            await self._chat.refuse_path(request, reply)
+        # Before the next turn of the loop, so that who has the answer finds it in the journal.
+        self._close(entry, reply, began)
+
+    def _close(self, entry: Entry, reply: Reply, began: float) -> None:
+        entry.status = reply.status
+        entry.duration_seconds = round(self._clock.monotonic() - began, 3)
+        entry.ended = True
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

@@ -1,0 +1,1 @@
+"""The simulator of chat providers: one way to answer, seven wire flavours."""

@@ -1,0 +1,419 @@
+"""Every setting of the platform, from `YUANJING_…` variables; the only module that reads the environment.
+
+A wrong setting is refused before anything starts, with the name of its variable and what to write instead.
+Each one is described in docs/reference/settings.md.
+"""
+
+import difflib
+import ipaddress
+import json
+import os
+import re
+import socket
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PREFIX = "YUANJING_"
+_AMOUNT = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
+_KIB, _MIB = 1024, 1024 * 1024
+
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Count = Annotated[int, Field(ge=1, le=10_000_000)]
+Size = Annotated[int, Field(ge=1024, le=2**40)]
+Port = Annotated[int, Field(ge=0, le=65_535)]
+Words = Annotated[tuple[str, ...], NoDecode]
+
+
+class Mode(StrEnum):
+    """What the installation is for; production refuses what is only good for trying things out."""
+
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+
+
+class Role(StrEnum):
+    """Which processes `serve` runs."""
+
+    ALL = "all"
+    GATEWAY = "gateway"
+    WORKER = "worker"
+    SANDBOX = "sandbox"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServeOptions:
+    """What one `serve` command is to run; everything else is in `Settings`.
+
+    Attributes:
+        role: all of the platform, or a part of it.
+        sandbox: start the simulated providers too.
+        demo: make the demonstration customer and print how to call the platform.
+        sandbox_url: where a sandbox listens that someone else started.
+        as_json: announce what is ready as one JSON document instead of text.
+    """
+
+    role: Role = Role.ALL
+    sandbox: bool = False
+    demo: bool = False
+    sandbox_url: str | None = None
+    as_json: bool = False
+
+
+class SettingsError(Exception):
+    """Settings that cannot be used; `lines` name each variable and say what to write."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self.lines = tuple(lines)
+        super().__init__("\n".join(self.lines))
+
+
+class Settings(BaseSettings):
+    """All settings. The name of a variable is `YUANJING_` and the field's name in capitals."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, extra="forbid", frozen=True, use_attribute_docstrings=True, validate_default=True
+    )
+
+    mode: Mode = Mode.DEVELOPMENT
+    """`development` migrates by itself and writes a demonstration key; `production` does neither."""
+    data: Path = Path("var")
+    """Folder of the database, the spools and the generated secrets; on a disk that outlives the process."""
+    host: str = "127.0.0.1"
+    """Address that the platform listens on; `0.0.0.0` for all."""
+    port: Port = 8080
+    """Port of the platform; if it is taken, development takes the next free one. 0 for any."""
+    sandbox_host: str = "127.0.0.1"
+    """Address that the sandbox listens on."""
+    sandbox_port: Port = 8090
+    """Port of the sandbox; if it is taken, development takes the next free one. 0 for any."""
+    sandbox_time_scale: Annotated[float, Field(ge=0, le=100)] = 1.0
+    """Factor on the sandbox's waits; 0 answers at once."""
+    workers: Annotated[int, Field(ge=1, le=256)] = max(1, (os.cpu_count() or 1) - 1)
+    """Gateway processes on this machine; the default is the number of cores minus one."""
+    database_url: str = Field(default="", repr=False, validate_default=False)
+    """`postgresql://user:password@host/name`, or `sqlite:///file`; the default is a SQLite file in `data`."""
+    machine: str = socket.gethostname()
+    """This machine's name among all that share the database; stable over restarts."""
+    public_base_url: str = ""
+    """The address that customers use, such as `https://ai.example.com`; the default is `host` and `port`."""
+    trusted_proxies: Words = ()
+    """Networks of reverse proxies whose `X-Forwarded-For` is believed, separated by commas."""
+
+    metrics_public: bool = False
+    """Whether anybody may read `/metrics`, and not only programs on this machine."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least important log lines to write."""
+    log_slow_request_seconds: Seconds = 30.0
+    """Requests that take longer get a log line."""
+
+    key_pepper: SecretStr | None = None
+    """64 hexadecimal digits under which API keys are hashed; by default made once, in `data`."""
+    encryption_key: SecretStr | None = None
+    """64 hexadecimal digits under which credentials are encrypted; older ones may follow, after commas."""
+
+    welcome_test_grant: str = "100"
+    """Play money of the test book for each new customer, in CNY."""
+    lease_share_percent: Annotated[int, Field(ge=1, le=100)] = 5
+    """The most of a customer's available balance that one gateway process leases, in percent."""
+    lease_amount_max: str = "100"
+    """The most that one gateway process leases of one customer, in CNY."""
+    lease_ttl_seconds: Annotated[int, Field(ge=10, le=86_400)] = 900
+    """After this time a lease that nobody renews or returns is released; longer than any request lasts."""
+    lease_idle_seconds: Seconds = 3.0
+    """A lease without requests for this time is returned."""
+    lease_wait_seconds: Seconds = 0.3
+    """How long a request waits for money that another process is asked to return."""
+    refuse_seconds: Seconds = 0.25
+    """How long a customer without money is refused from memory before the ledger is asked again."""
+    clamp_output_tokens_min: Annotated[int, Field(ge=1, le=100_000)] = 16
+    """Near the end of a balance `max_tokens` is lowered to what can be paid, but not below this."""
+
+    spool_sync: Literal["normal", "full"] = "normal"
+    """`normal` survives the death of a process, `full` also the loss of power (slower)."""
+    spool_rows_max: Count = 200_000
+    """With this many rows not posted, a gateway process stops taking requests."""
+    spool_size_max_bytes: Size = 1024 * _MIB
+    """With a spool file of this size, a gateway process stops taking requests."""
+    post_batch_rows: Annotated[int, Field(ge=1, le=20_000)] = 2000
+    """Usage rows that the worker posts in one transaction at most."""
+    post_interval_seconds: Seconds = 0.1
+    """Pause of the worker between two looks into the spools."""
+    watermark_seconds: Seconds = 2.0
+    """How often what a running stream has used is written to the spool."""
+
+    heartbeat_seconds: Seconds = 1.0
+    """How often each gateway process shows the ledger that it lives."""
+    heartbeat_fresh_seconds: Seconds = 5.0
+    """Without a successful heartbeat for this time, a gateway process stops taking requests."""
+    node_silent_seconds: Seconds = 15.0
+    """A gateway process that is silent for this time is taken over by a worker."""
+    signal_poll_seconds: Seconds = 0.1
+    """How often each gateway process asks for changes of keys, funds and the catalogue."""
+    key_cache_size: Count = 100_000
+    """API keys that a gateway process remembers."""
+    key_cache_seconds: Seconds = 30.0
+    """How long it remembers one without asking again; revoking a key does not wait for it."""
+
+    request_header_bytes_max: Size = 64 * _KIB
+    """The largest request header."""
+    request_body_bytes_max: Size = 32 * _MIB
+    """The largest request body."""
+    request_head_seconds: Seconds = 10.0
+    """Time in which a request's header must arrive."""
+    request_body_seconds: Seconds = 60.0
+    """Time in which a request's body must arrive, unless it keeps to the rate below."""
+    request_body_bytes_per_second_min: Annotated[int, Field(ge=1, le=2**30)] = 16 * _KIB
+    """Larger bodies may take longer than `request_body_seconds` at this rate."""
+    client_write_seconds: Seconds = 30.0
+    """A client that takes none of its answer for this time is disconnected."""
+    close_seconds: Seconds = 5.0
+    """How long a connection that we close may take to deliver the last answer."""
+    pipeline_pause_depth: Annotated[int, Field(ge=1, le=1000)] = 16
+    """With this many requests waiting on one connection, reading from it pauses."""
+    tick_seconds: Seconds = 0.25
+    """How often time limits are looked at; each may be exceeded by this much."""
+    keep_alive_seconds: Seconds = 75.0
+    """A client's idle connection is closed after this time."""
+    exchanges_max: Count = 4096
+    """Chat requests in work in one gateway process; more are answered 503."""
+
+    admission_seconds: Seconds = 10.0
+    """The longest that a request waits for the ledger before it is sent to a provider or refused."""
+    connect_seconds: Seconds = 5.0
+    """Time in which a connection to a provider must open, TLS included."""
+    first_byte_seconds: Seconds = 120.0
+    """Time in which a provider must begin its answer."""
+    idle_seconds: Seconds = 60.0
+    """The longest pause within a provider's answer."""
+    total_seconds: Seconds = 600.0
+    """The longest that a chat request may take altogether."""
+    keepalive_comment_seconds: Seconds = 15.0
+    """On a stream that is silent this long, the client gets a comment."""
+    sse_line_bytes_max: Size = 1 * _MIB
+    """The longest line of a provider's stream."""
+    sse_event_bytes_max: Size = 4 * _MIB
+    """The largest event of a provider's stream."""
+    answer_bytes_max: Size = 64 * _MIB
+    """The largest answer of a provider."""
+    upstream_header_bytes_max: Size = 64 * _KIB
+    """The largest header of a provider's answer."""
+    ca_file: str | None = None
+    """File of certificate authorities for connections to providers; the default is the system's."""
+    upstream_connections_max: Annotated[int, Field(ge=1, le=65_536)] = 256
+    """Connections of one gateway process to one channel; a channel may have a lower number."""
+    upstream_idle_seconds: Seconds = 30.0
+    """An idle connection to a provider is closed after this time."""
+    retries_max: Annotated[int, Field(ge=0, le=10)] = 2
+    """Further channels that are tried when one fails before its first byte."""
+    drain_streams_max: Annotated[int, Field(ge=0, le=10_000)] = 64
+    """Streams read to their end after their client left, in one gateway process."""
+    drain_seconds: Seconds = 60.0
+    """The longest that such a stream is read on."""
+    shutdown_drain_seconds: Seconds = 120.0
+    """The time that running requests have to finish when the platform is stopped."""
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(filter(None, re.split(r"[\s,]+", value))) if isinstance(value, str) else value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for network in value:
+            ipaddress.ip_network(network)
+        return value
+
+    @field_validator("welcome_test_grant", "lease_amount_max")
+    @classmethod
+    def _check_amount(cls, value: str) -> str:
+        if not _AMOUNT.fullmatch(value):
+            raise ValueError("write an amount of CNY such as 12.50")
+        return value
+
+    @field_validator("key_pepper", "encryption_key")
+    @classmethod
+    def _check_secret(cls, value: SecretStr | None) -> SecretStr | None:
+        parts = value.get_secret_value().split(",") if value else []
+        if any(not re.fullmatch(r"\s*[0-9A-Fa-f]{64}\s*", part) for part in parts):
+            raise ValueError("write 64 hexadecimal digits, for example from: openssl rand -hex 32")
+        return value
+
+    @field_validator("data")
+    @classmethod
+    def _make_absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @field_validator("machine")
+    @classmethod
+    def _check_machine(cls, value: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", value):
+            raise ValueError("write a name of letters, digits, dots and dashes, at most 63")
+        return value
+
+    @field_validator("public_base_url")
+    @classmethod
+    def _check_public_base_url(cls, value: str) -> str:
+        if value and not re.fullmatch(r"https?://[^\s/?#@]+", value):
+            raise ValueError("write an address without a path, such as https://ai.example.com")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _check_database(cls, value: str) -> str:
+        if value and not re.match(r"(postgresql|sqlite)(\+\w+)?://", value):
+            raise ValueError("write postgresql://user:password@host/name or sqlite:///file")
+        return value
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        rising = (
+            (
+                "heartbeat_seconds",
+                "heartbeat_fresh_seconds",
+                "or the gateway would refuse between two heartbeats",
+            ),
+            ("heartbeat_fresh_seconds", "node_silent_seconds", "or two processes could spend the same lease"),
+            ("first_byte_seconds", "total_seconds", "or no answer could ever begin as late as allowed"),
+            ("total_seconds", "lease_ttl_seconds", "or a lease could be released under a running request"),
+            ("sse_line_bytes_max", "sse_event_bytes_max", "or no event could hold the longest line"),
+        )
+        for low, high, reason in rising:
+            if getattr(self, low) >= getattr(self, high):
+                raise ValueError(f"{variable(low)} must be less than {variable(high)}, {reason}")
+        if self.port and self.port == self.sandbox_port and self.host == self.sandbox_host:
+            raise ValueError(f"{variable('port')} and {variable('sandbox_port')} must differ")
+        return self
+
+    @property
+    def store_url(self) -> str:
+        """`database_url`, or the SQLite file in the data folder."""
+        return self.database_url or f"sqlite:///{self.data / 'yuanjing.db'}"
+
+    @property
+    def is_database_shared(self) -> bool:
+        """Whether other machines may use the same database."""
+        return not self.store_url.startswith("sqlite")
+
+    @property
+    def is_production(self) -> bool:
+        """Whether this installation serves real customers."""
+        return self.mode is Mode.PRODUCTION
+
+    @classmethod
+    def load(cls, **overrides: object) -> "Settings":
+        """Read the environment; `overrides` (from flags; None means not given) win.
+
+        Raises:
+            SettingsError: a value is not acceptable, or a `YUANJING_…` variable is no setting.
+        """
+        lines = list(_unknown_variables(os.environ))  # noqa: TID251  # this module is the one that may
+        given: dict[str, Any] = {name: value for name, value in overrides.items() if value is not None}
+        try:
+            settings = cls(**given)
+        except ValidationError as error:
+            raise SettingsError([*lines, *(_explain(e, given) for e in error.errors())]) from None
+        if lines:
+            raise SettingsError(lines)
+        return settings
+
+    def to_json(self) -> str:
+        """What was given, secrets included, from which `from_json` makes the same settings; never for a log."""
+        given = self.model_dump(mode="json", include=self.model_fields_set)
+        secrets = {name: getattr(self, name) for name in given}
+        given |= {n: s.get_secret_value() for n, s in secrets.items() if isinstance(s, SecretStr)}
+        return json.dumps(given)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Settings":
+        """The settings of another process of ours."""
+        return cls(**json.loads(text))
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return PREFIX + name.upper()
+
+
+def _unknown_variables(environment: Mapping[str, str]) -> Iterable[str]:
+    known = [name.upper() for name in Settings.model_fields]
+    for name in sorted(environment):
+        if name.startswith(PREFIX) and name.removeprefix(PREFIX) not in known:
+            close = difflib.get_close_matches(name.removeprefix(PREFIX), known, n=1)
+            hint = f"did you mean {PREFIX}{close[0]}?" if close else "see docs/reference/settings.md"
+            yield f"{name}: there is no such setting; {hint}"
+
+
+def _explain(error: ErrorDetails, given: Mapping[str, object]) -> str:
+    """One line about one wrong value; the value itself is left out, as it may be a secret."""
+    message = error["msg"].removeprefix("Value error, ")
+    if not error["loc"]:
+        return message
+    name = str(error["loc"][0])
+    source = f"--{name.replace('_', '-')}" if name in given else variable(name)
+    field = Settings.model_fields.get(name)
+    example = f" (default: {_show(field.default)})" if field and field.default not in (None, "", ()) else ""
+    return f"{source}: {message[:1].lower()}{message[1:]}{example}"
+
+
+def _show(value: object) -> str:
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))  # pyright: ignore[reportUnknownArgumentType]  # only tuples of text are settings
+    return str(value)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SettingInfo:
+    """One setting as the documentation shows it; `default` is empty when it depends on the machine."""
+
+    variable: str
+    type: str
+    default: str
+    text: str
+
+
+_MACHINE_DEPENDENT = frozenset({"workers", "machine"})
+
+
+def list_settings() -> list[SettingInfo]:
+    """Every setting in the order of this file, for the reference and its test."""
+    infos: list[SettingInfo] = []
+    for name, field in Settings.model_fields.items():
+        default = "" if name in _MACHINE_DEPENDENT or field.default is None else _show(field.default)
+        infos.append(
+            SettingInfo(
+                variable=variable(name),
+                type=_type_name(field.annotation),
+                default=default,
+                text=field.description or "",
+            ),
+        )
+    return infos
+
+
+def _type_name(annotation: object) -> str:
+    """The type in a reader's words."""
+    words: dict[object, str] = {
+        int: "integer",
+        float: "seconds",
+        bool: "true or false",
+        str: "text",
+        str | None: "file",
+        Path: "folder",
+        Mode: "one of development, production",
+    }
+    if annotation in words:
+        return words[annotation]
+    text = str(annotation)
+    if "SecretStr" in text:
+        return "secret"
+    if "Literal" in text:
+        return "one of " + ", ".join(re.findall(r"'(\w+)'", text))
+    return "list"

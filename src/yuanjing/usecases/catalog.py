@@ -1,0 +1,275 @@
+"""Offers and their prices: taking catalogue files in, looking at them, setting prices."""
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from yuanjing.domain.catalog import Channel, Offer, Provider
+from yuanjing.domain.errors import InvalidInputError, NotFoundError
+from yuanjing.domain.pricing import ChatPrice, ChatTier, current_price
+from yuanjing.domain.usage import COUNT_MAX
+from yuanjing.kit.clock import Clock
+from yuanjing.kit.ids import sortable_id
+from yuanjing.kit.tomlfile import Problem
+from yuanjing.ports.store import Store, Topic, Tx
+from yuanjing.usecases.catalog_documents import CatalogDocument, CatalogError, OfferDraft, PriceDraft
+
+SOURCE_LENGTH_MAX = 300
+TIERS_MAX = 20
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImportReport:
+    """What an import changed: ids of providers, models of offers, and (model, version) of new prices."""
+
+    providers: tuple[str, ...]
+    offers: tuple[str, ...]
+    prices: tuple[tuple[str, int], ...]
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether anything is different now."""
+        return bool(self.providers or self.offers or self.prices)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DirectoryData:
+    """Everything that the gateway's directory is made of, as of one moment; disabled and future things too."""
+
+    providers: tuple[Provider, ...]
+    offers: tuple[Offer, ...]
+    prices: tuple[ChatPrice, ...]
+    channels: tuple[Channel, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OfferInfo:
+    """An offer with the price in force now, if any."""
+
+    offer: Offer
+    price: ChatPrice | None
+    is_enabled: bool
+
+
+async def load_directory(store: Store) -> DirectoryData:
+    """Read the whole catalogue on one snapshot."""
+
+    def work(tx: Tx) -> DirectoryData:
+        return DirectoryData(
+            providers=tuple(tx.catalog.providers()),
+            offers=tuple(tx.catalog.offers()),
+            prices=tuple(tx.catalog.prices()),
+            channels=tuple(tx.catalog.channels()),
+        )
+
+    return await store.read(work)
+
+
+async def import_catalog(store: Store, clock: Clock, documents: Sequence[CatalogDocument]) -> ImportReport:
+    """Make the catalogue agree with these files, all or nothing; what no file names stays as it is.
+
+    A price becomes a new version unless the offer has, or once had, one with the same rates and source: so
+    importing the same file again changes nothing, and a price that an operator has set since stays in force.
+
+    Raises:
+        CatalogError: the files do not fit together or with what is there.
+    """
+
+    def work(tx: Tx) -> ImportReport:
+        providers = {provider.id: provider for provider in tx.catalog.providers()}
+        offers = {offer.id: offer for offer in tx.catalog.offers()}
+        given = {provider.id: provider for document in documents for provider in document.providers}
+        problems = [*_duplicates(documents), *_misfits(documents, {*providers, *given}, offers)]
+        if problems:
+            raise CatalogError(problems)
+        new_providers = [provider for provider in given.values() if providers.get(provider.id) != provider]
+        drafts = [draft for document in documents for draft in document.offers]
+        new_offers = [draft.offer for draft in drafts if offers.get(draft.offer.id) != draft.offer]
+        for provider in new_providers:
+            tx.catalog.save_provider(provider)
+        for offer in new_offers:
+            tx.catalog.save_offer(offer)
+        report = ImportReport(
+            providers=tuple(provider.id for provider in new_providers),
+            offers=tuple(offer.model for offer in new_offers),
+            prices=tuple(_import_prices(tx, clock, drafts)),
+        )
+        if report.is_changed:
+            tx.signals.emit(Topic.CATALOG, "", clock.unix())
+        return report
+
+    return await store.write(work)
+
+
+async def list_offers(store: Store, clock: Clock, *, with_disabled: bool = False) -> list[OfferInfo]:
+    """Offers by model, each with its price in force."""
+
+    def work(tx: Tx) -> list[OfferInfo]:
+        prices = _by_offer(tx.catalog.prices())
+        infos = [_info(offer, prices.get(offer.id, []), clock) for offer in tx.catalog.offers()]
+        return [info for info in infos if info.is_enabled or with_disabled]
+
+    return await store.read(work)
+
+
+async def get_offer(store: Store, clock: Clock, name: str) -> OfferInfo:
+    """One offer by id, model or alias, disabled ones too.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+
+    def work(tx: Tx) -> OfferInfo:
+        offer = find_offer(tx, name)
+        return _info(offer, tx.catalog.prices(offer.id), clock)
+
+    return await store.read(work)
+
+
+async def list_prices(store: Store, name: str) -> tuple[Offer, list[ChatPrice]]:
+    """An offer and every version of its price, oldest first.
+
+    Raises:
+        NotFoundError: no such offer.
+    """
+
+    def work(tx: Tx) -> tuple[Offer, list[ChatPrice]]:
+        offer = find_offer(tx, name)
+        return offer, tx.catalog.prices(offer.id)
+
+    return await store.read(work)
+
+
+async def set_price(
+    store: Store,
+    clock: Clock,
+    name: str,
+    *,
+    tiers: Sequence[ChatTier],
+    source: str,
+    effective_from: dt.datetime | None = None,
+) -> ChatPrice:
+    """Add a new version of an offer's price, in force at once or from a later time.
+
+    Raises:
+        NotFoundError: no such offer.
+        InvalidInputError: the tiers do not cover the model's context, or the time is before an earlier version's.
+    """
+    if not source.strip() or len(source) > SOURCE_LENGTH_MAX:
+        raise InvalidInputError("source: say where the price is from, with its date", param="source")
+    _check_tiers(tiers)
+
+    def work(tx: Tx) -> ChatPrice:
+        offer = find_offer(tx, name)
+        bound = tiers[-1].input_up_to
+        if bound is not None and offer.chat is not None and bound < offer.chat.context_tokens:
+            message = f"the last tier ends at {bound} tokens, below the model's {offer.chat.context_tokens}"
+            raise InvalidInputError(message, param="tiers")
+        start = effective_from or clock.now()
+        versions = tx.catalog.prices(offer.id)
+        if versions and start < versions[-1].effective_from:
+            message = f"version {versions[-1].version} begins later, at {versions[-1].effective_from.isoformat()}"
+            raise InvalidInputError(f"effective_from: {message}", param="effective_from")
+        draft = PriceDraft(effective_from=start, tiers=tuple(tiers), source=source.strip())
+        price = _new_version(offer.id, versions, draft, clock)
+        tx.catalog.add_price(price)
+        tx.signals.emit(Topic.CATALOG, "", clock.unix())
+        return price
+
+    return await store.write(work)
+
+
+def find_offer(tx: Tx, name: str) -> Offer:
+    """The offer of that id, model or alias.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    for offer in tx.catalog.offers():
+        if name in (offer.id, offer.model, *offer.aliases):
+            return offer
+    raise NotFoundError(f"there is no offer {name[:60]!r}", param="offer")
+
+
+def _info(offer: Offer, prices: Iterable[ChatPrice], clock: Clock) -> OfferInfo:
+    now = clock.now()
+    return OfferInfo(offer=offer, price=current_price(prices, now), is_enabled=offer.is_enabled(now))
+
+
+def _by_offer(prices: Iterable[ChatPrice]) -> dict[str, list[ChatPrice]]:
+    groups: dict[str, list[ChatPrice]] = {}
+    for price in prices:
+        groups.setdefault(price.offer_id, []).append(price)
+    return groups
+
+
+def _import_prices(tx: Tx, clock: Clock, drafts: Iterable[OfferDraft]) -> Iterable[tuple[str, int]]:
+    known = _by_offer(tx.catalog.prices())
+    for draft in drafts:
+        versions = known.get(draft.offer.id, [])
+        new = draft.price
+        if new is None or any((old.tiers, old.source) == (new.tiers, new.source) for old in versions):
+            continue
+        price = _new_version(draft.offer.id, versions, new, clock)
+        tx.catalog.add_price(price)
+        yield draft.offer.model, price.version
+
+
+def _new_version(offer_id: str, versions: Sequence[ChatPrice], draft: PriceDraft, clock: Clock) -> ChatPrice:
+    """The next version; it never begins before an earlier one, so the newest that has begun is in force."""
+    newest = versions[-1] if versions else None
+    start = draft.effective_from.astimezone(dt.UTC)
+    return ChatPrice(
+        id=sortable_id("price"),
+        offer_id=offer_id,
+        version=newest.version + 1 if newest else 1,
+        effective_from=max(start, newest.effective_from) if newest else start,
+        tiers=draft.tiers,
+        source=draft.source,
+        created_at=clock.now(),
+    )
+
+
+def _check_tiers(tiers: Sequence[ChatTier]) -> None:
+    if not 1 <= len(tiers) <= TIERS_MAX:
+        raise InvalidInputError(f"tiers: from 1 to {TIERS_MAX}", param="tiers")
+    bounds = [COUNT_MAX if tier.input_up_to is None else tier.input_up_to for tier in tiers]
+    if bounds != sorted(set(bounds)):
+        raise InvalidInputError("tiers: in rising order, only the last without a bound", param="tiers")
+
+
+def _duplicates(documents: Sequence[CatalogDocument]) -> Iterable[Problem]:
+    """The same provider or offer twice among the files."""
+    seen: dict[str, str] = {}
+    for document in documents:
+        names = [(f"provider {provider.id}", 1) for provider in document.providers]
+        names += [(f"offer {draft.offer.id}", draft.line) for draft in document.offers]
+        for name, line in names:
+            if name in seen:
+                message = f"{name} is in {seen[name]} already; keep one of them"
+                yield Problem(file=document.name, line=line, message=message)
+            seen[name] = document.name
+
+
+def _misfits(
+    documents: Sequence[CatalogDocument], providers: set[str], existing: Mapping[str, Offer]
+) -> Iterable[Problem]:
+    """Unknown providers, and model names that would mean two offers."""
+    drafts = [(document, draft) for document in documents for draft in document.offers]
+    replaced = {draft.offer.id for _, draft in drafts}
+    owners: dict[tuple[str, str], str] = {}
+    for offer in existing.values():
+        if offer.id not in replaced:
+            owners.update(dict.fromkeys(_names(offer), offer.id))
+    for document, draft in drafts:
+        for provider in sorted(set(draft.offer.providers) - providers):
+            message = f"there is no provider {provider!r}; known are: {', '.join(sorted(providers))}"
+            yield Problem(file=document.name, line=draft.line, message=message)
+        for name in _names(draft.offer):
+            if owners.setdefault(name, draft.offer.id) != draft.offer.id:
+                message = f"the name {name[1]!r} belongs to offer {owners[name]} already; choose another"
+                yield Problem(file=document.name, line=draft.line, message=message)
+
+
+def _names(offer: Offer) -> list[tuple[str, str]]:
+    return [(offer.operation.value, name) for name in (offer.id, offer.model, *offer.aliases)]

@@ -1,0 +1,196 @@
+"""Customers and their money, as operators handle them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from yuanjing.domain import ledger
+from yuanjing.domain.errors import AlreadyExistsError, InvalidInputError, NotFoundError
+from yuanjing.domain.identity import Customer
+from yuanjing.domain.ledger import Balances, Entry, Transfer
+from yuanjing.domain.money import Book
+from yuanjing.kit.clock import Clock
+from yuanjing.kit.ids import sortable_id
+from yuanjing.kit.mobiles import parse_mobile
+from yuanjing.ports.store import Store, Topic, Tx
+
+NAME_LENGTH_MAX = 100
+NOTE_LENGTH_MAX = 200
+PAGE_SIZE_MAX = 1000
+
+
+class AccountKind(StrEnum):
+    """Which of a customer's accounts."""
+
+    AVAILABLE = "available"
+    HELD = "held"
+    PROMOTION = "promotion"
+
+
+_ACCOUNTS = {
+    AccountKind.AVAILABLE: ledger.available,
+    AccountKind.HELD: ledger.held,
+    AccountKind.PROMOTION: ledger.promotion,
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GrantReceipt:
+    """What a grant did; `is_new` is False when the same cause had been granted before."""
+
+    transfer: Transfer
+    is_new: bool
+    balances: Balances
+
+
+async def create_customer(
+    store: Store, clock: Clock, *, mobile: str, name: str = "", test_grant_nanos: int
+) -> Customer:
+    """Make a customer and give it play money of the test book, once.
+
+    Raises:
+        InvalidInputError: not a mobile number, or the name is too long.
+        AlreadyExistsError: a customer has that number.
+    """
+    customer = Customer(
+        id=sortable_id("cus"),
+        mobile=_read_mobile(mobile),
+        name=_read_text(name.strip(), "name", NAME_LENGTH_MAX),
+        created_at=clock.unix(),
+    )
+
+    def work(tx: Tx) -> None:
+        other = tx.customers.by_mobile(customer.mobile)
+        if other is not None:
+            raise AlreadyExistsError(f"customer {other.id} has the mobile {other.mobile}", param="mobile")
+        tx.customers.add(customer)
+        if test_grant_nanos:
+            cause = f"welcome:{customer.id}"
+            tx.ledger.post([ledger.grant(Book.TEST, customer.id, test_grant_nanos, cause=cause)])
+
+    await store.write(work)
+    return customer
+
+
+async def find_customer(store: Store, id_or_mobile: str) -> Customer:
+    """One customer by id, or by mobile number in any usual form.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    return await store.read(lambda tx: _find(tx, id_or_mobile))
+
+
+async def list_customers(store: Store, *, after: str | None = None, limit: int = 100) -> list[Customer]:
+    """Customers in the order of their ids, above `after`; at most `PAGE_SIZE_MAX`."""
+    return await store.read(lambda tx: tx.customers.list(after=after, limit=_page_size(limit)))
+
+
+async def customer_balances(store: Store, customer_id: str) -> Mapping[Book, Balances]:
+    """What the customer has in both books.
+
+    Raises:
+        NotFoundError: no such customer.
+    """
+
+    def work(tx: Tx) -> Mapping[Book, Balances]:
+        customer = _find(tx, customer_id)
+        return {book: tx.ledger.balances(book, customer.id) for book in Book}
+
+    return await store.read(work)
+
+
+async def customer_entries(
+    store: Store,
+    customer_id: str,
+    book: Book,
+    *,
+    account_kind: AccountKind = AccountKind.AVAILABLE,
+    before_version: int | None = None,
+    limit: int = 50,
+) -> list[Entry]:
+    """Ledger entries of one of the customer's accounts, newest first, below `before_version`.
+
+    Raises:
+        NotFoundError: no such customer.
+    """
+
+    def work(tx: Tx) -> list[Entry]:
+        account = _ACCOUNTS[account_kind](_find(tx, customer_id).id)
+        return tx.ledger.entries(book, account, before_version=before_version, limit=_page_size(limit))
+
+    return await store.read(work)
+
+
+async def grant_money(  # noqa: PLR0913  # the parts of one transfer
+    store: Store,
+    clock: Clock,
+    *,
+    customer_id: str,
+    book: Book,
+    amount_nanos: int,
+    cause: str | None = None,
+    note: str = "",
+) -> GrantReceipt:
+    """Give money to a customer.
+
+    Args:
+        store: the ledger.
+        clock: for the signal's time.
+        customer_id: an id or a mobile number.
+        book: play money of the test book, or real money of the live book.
+        amount_nanos: more than zero.
+        cause: the caller's name of this grant; the same cause grants once. Without it every call grants.
+        note: for operators, such as who granted it and why.
+
+    Raises:
+        NotFoundError: no such customer.
+        InvalidInputError: nothing to grant, or a text is too long.
+        AlreadyExistsError: the same cause was used for another amount, customer or book.
+    """
+    if amount_nanos <= 0:
+        raise InvalidInputError("the amount must be more than zero", param="amount")
+    text = _read_text(note.strip(), "note", NOTE_LENGTH_MAX)
+    reason = _read_text(cause, "cause", NAME_LENGTH_MAX) if cause is not None else sortable_id("grant")
+
+    def work(tx: Tx) -> GrantReceipt:
+        customer = _find(tx, customer_id)
+        transfer = ledger.grant(book, customer.id, amount_nanos, cause=reason, note=text)
+        (is_new,) = tx.ledger.post([transfer])
+        if is_new:
+            tx.signals.emit(Topic.FUNDS, f"{book}:{customer.id}", clock.unix())
+        return GrantReceipt(transfer=transfer, is_new=is_new, balances=tx.ledger.balances(book, customer.id))
+
+    return await store.write(work)
+
+
+def _find(tx: Tx, id_or_mobile: str) -> Customer:
+    if id_or_mobile.startswith("cus_"):
+        customer = tx.customers.get(id_or_mobile)
+    else:
+        try:
+            customer = tx.customers.by_mobile(parse_mobile(id_or_mobile))
+        except ValueError:
+            customer = None
+    if customer is None:
+        raise NotFoundError(f"there is no customer {id_or_mobile[:40]!r}", param="customer")
+    return customer
+
+
+def _read_mobile(text: str) -> str:
+    try:
+        return parse_mobile(text)
+    except ValueError as error:
+        raise InvalidInputError(f"mobile: {error}", param="mobile") from error
+
+
+def _read_text(text: str, param: str, length_max: int) -> str:
+    if len(text) > length_max or not text.isprintable():
+        raise InvalidInputError(f"{param}: at most {length_max} printable characters", param=param)
+    return text
+
+
+def _page_size(limit: int) -> int:
+    if not 1 <= limit <= PAGE_SIZE_MAX:
+        raise InvalidInputError(f"limit: from 1 to {PAGE_SIZE_MAX}", param="limit")
+    return limit

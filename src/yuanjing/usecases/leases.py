@@ -1,0 +1,259 @@
+"""Leases: money that one gateway process holds, so that it can admit and charge requests in memory."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from yuanjing.domain.errors import StoreUnavailableError
+from yuanjing.domain.holds import Hold, HoldPurpose, LeasePolicy, lease_amount
+from yuanjing.domain.identity import ApiKey
+from yuanjing.domain.money import Book
+from yuanjing.kit.clock import Clock
+from yuanjing.kit.ids import sortable_id
+from yuanjing.ports.store import Store, Topic, Tx
+from yuanjing.usecases.budgets import LockedBudget, lock_budget
+from yuanjing.usecases.movements import Movements, write_contended
+from yuanjing.usecases.nodes import NodeRef, fence
+from yuanjing.usecases.returns import LeaseReturn, Placement, Return, Returns
+
+__all__ = ["LeaseAnswer", "LeaseKeeper", "LeaseRequest", "LeaseReturn"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LeaseRequest:
+    """What a purse asks for.
+
+    Attributes:
+        key_id: the API key whose budget counts; None for keys without a budget.
+        hold_id: the lease to extend, if the purse has one.
+        needed_nanos: the ceiling that missed; more than zero.
+        recent_nanos: about two seconds of the customer's recent spending in this process.
+    """
+
+    book: Book
+    customer_id: str
+    key_id: str | None
+    hold_id: str | None
+    needed_nanos: int
+    recent_nanos: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LeaseAnswer:
+    """What the ledger gave.
+
+    Attributes:
+        hold_id: the lease that was placed or extended; None if refused.
+        granted_nanos: 0 if refused, else at least what was needed.
+        available_nanos: what the customer has available after this.
+        budget_left_nanos: what the key's budget still allows after this; None without a budget.
+        is_recalling: refused, but other leases hold money that is now asked back; trying again soon may help.
+    """
+
+    hold_id: str | None
+    granted_nanos: int
+    available_nanos: int
+    budget_left_nanos: int | None
+    is_recalling: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Standing:
+    """What a request meets in the ledger."""
+
+    available_nanos: int
+    budget: LockedBudget | None
+    is_allowed: bool
+
+    @property
+    def spendable_nanos(self) -> int:
+        if not self.is_allowed:
+            return 0
+        return min(self.available_nanos, self.budget.left_nanos) if self.budget else self.available_nanos
+
+
+class LeaseKeeper:
+    """Places, extends and returns the leases of this process; one keeper for each process.
+
+    What it places and returns is numbered, so that an operation whose outcome is unknown (the store was lost while it
+    committed, or the caller was cancelled) is found out and finished before the next one: a placement that nobody
+    learned of goes back, a return is repeated. Whoever waits for nothing else calls `finish_pending` now and then.
+    """
+
+    def __init__(self, store: Store, clock: Clock, policy: LeasePolicy, ttl_seconds: int) -> None:
+        self._store = store
+        self._clock = clock
+        self._policy = policy
+        self._ttl_seconds = ttl_seconds
+        self._returns = Returns(store, clock, ttl_seconds)
+
+    async def acquire(self, node: NodeRef, request: LeaseRequest) -> LeaseAnswer:
+        """Lease money for a request that missed; refused if the customer or the key's budget has less than needed.
+
+        When it is refused because other leases hold the money, these are asked back.
+
+        Raises:
+            FencedError: the node was taken over.
+            StoreUnavailableError: nothing was leased; if it was after all, it goes back by itself.
+        """
+        await self._returns.finish(node)
+        placement = Placement(
+            part=self._returns.next_part(),
+            extends=request.hold_id,
+            new_hold_id=sortable_id("hold"),
+            return_part=self._returns.next_part(),
+        )
+
+        def work(tx: Tx) -> LeaseAnswer:
+            fence(tx, node)
+            return self._lease(tx, node, request, placement)
+
+        try:
+            answer = await write_contended(self._store, work)
+        except (StoreUnavailableError, asyncio.CancelledError):
+            self._returns.doubt(node, placement)
+            raise
+        if answer.is_recalling:
+            await self._store.write(lambda tx: _recall(tx, node, request, self._clock.unix()))
+        return answer
+
+    async def give_back(self, node: NodeRef, returns: Sequence[LeaseReturn]) -> None:
+        """Return unused parts of leases.
+
+        The amounts are the keeper's from the moment of the call: if the store cannot be reached, it keeps them and
+        repeats the return itself. The caller must have taken them out of its purse before, and never gives them twice.
+
+        Raises:
+            FencedError: the node was taken over, which returned them already.
+            AssertionError: more was returned than the lease holds, or the lease is not this node's: a bug.
+        """
+        self._returns.owe(node, [Return(given=given, part=self._returns.next_part()) for given in returns])
+        try:
+            await self._returns.finish(node)
+        except StoreUnavailableError:
+            return
+
+    async def finish_pending(self, node: NodeRef) -> bool:
+        """Finish what an earlier call could not; False if the store still cannot be reached.
+
+        Raises:
+            FencedError: the node was taken over.
+        """
+        try:
+            await self._returns.finish(node)
+        except StoreUnavailableError:
+            return False
+        return True
+
+    def _lease(self, tx: Tx, node: NodeRef, request: LeaseRequest, placement: Placement) -> LeaseAnswer:
+        assert request.needed_nanos > 0, request
+        at = self._clock.unix()
+        key = tx.keys.get(request.key_id) if request.key_id is not None else None
+        budget_key_id = key.id if key is not None and key.limits.budget_nanos is not None else None
+        hold = _extendable(tx, node, request, budget_key_id)
+        standing = _standing(tx, request, key, at)
+        is_recalled = hold is not None and hold.recall_requested_at is not None
+        recent = 0 if is_recalled else request.recent_nanos
+        amount = lease_amount(standing.spendable_nanos, request.needed_nanos, recent, self._policy)
+        if not amount:
+            return _refusal(tx, request, standing)
+        moves = Movements(tx, at)
+        expires_at = at + self._ttl_seconds
+        if hold is not None:
+            moves.extend(hold, amount, part=placement.part, expires_at=expires_at)
+        else:
+            hold = Hold(
+                id=placement.new_hold_id,
+                book=request.book,
+                customer_id=request.customer_id,
+                purpose=HoldPurpose.LEASE,
+                amount_nanos=amount,
+                owner_node=node.id,
+                owner_incarnation=node.incarnation,
+                key_id=budget_key_id,
+                parts=1,
+                created_at=at,
+                expires_at=expires_at,
+            )
+            moves.open_lease(hold, part=placement.part)
+        moves.apply()
+        return LeaseAnswer(
+            hold_id=hold.id,
+            granted_nanos=amount,
+            available_nanos=standing.available_nanos - amount,
+            budget_left_nanos=standing.budget.left_nanos - amount if standing.budget else None,
+            is_recalling=False,
+        )
+
+
+def _extendable(tx: Tx, node: NodeRef, request: LeaseRequest, budget_key_id: str | None) -> Hold | None:
+    """The lease that the request names, if it may be extended for it."""
+    if request.hold_id is None:
+        return None
+    hold = tx.holds.lock([request.hold_id]).get(request.hold_id)
+    if hold is None or not hold.is_lease_of(node.id, node.incarnation) or hold.is_closing:
+        return None
+    is_same = (hold.book, hold.customer_id, hold.key_id) == (
+        request.book,
+        request.customer_id,
+        budget_key_id,
+    )
+    return hold if is_same else None
+
+
+def _standing(tx: Tx, request: LeaseRequest, key: ApiKey | None, at: float) -> _Standing:
+    customer = tx.customers.get(request.customer_id)
+    is_allowed = customer is not None and customer.disabled_at is None
+    if request.key_id is not None:
+        is_allowed = (
+            is_allowed
+            and key is not None
+            and key.is_usable(at)
+            and (key.customer_id, key.book) == (request.customer_id, request.book)
+        )
+    budget = lock_budget(tx, key, at) if key is not None else None
+    balances = tx.ledger.balances(request.book, request.customer_id)
+    return _Standing(available_nanos=balances.available_nanos, budget=budget, is_allowed=is_allowed)
+
+
+def _refusal(tx: Tx, request: LeaseRequest, standing: _Standing) -> LeaseAnswer:
+    """Nothing; other leases are worth asking back if they hold what this request lacks."""
+    budget = standing.budget
+    is_budget_short = budget is not None and budget.left_nanos < request.needed_nanos
+    others = [
+        hold
+        for hold in _others(tx, request)
+        if hold.remaining_nanos and (not is_budget_short or hold.key_id == request.key_id)
+    ]
+    return LeaseAnswer(
+        hold_id=None,
+        granted_nanos=0,
+        available_nanos=standing.available_nanos,
+        budget_left_nanos=budget.left_nanos if budget else None,
+        is_recalling=standing.is_allowed and bool(others),
+    )
+
+
+def _others(tx: Tx, request: LeaseRequest) -> list[Hold]:
+    """The customer's other leases that may still give something back."""
+    return [
+        hold
+        for hold in tx.holds.open_of_customer(request.book, request.customer_id)
+        if hold.purpose is HoldPurpose.LEASE and not hold.is_closing and hold.id != request.hold_id
+    ]
+
+
+def _recall(tx: Tx, node: NodeRef, request: LeaseRequest, at: float) -> None:
+    """Ask the customer's other leases back, those of this node's other purses too, and tell their owners.
+
+    This is a unit of work of its own, because it locks holds after the refused one has locked a budget. If it never
+    runs, the request that it was for has ended with its process.
+    """
+    marked = tx.holds.request_recall(request.book, request.customer_id, at, except_node=node.id)
+    own = [hold.id for hold in _others(tx, request) if hold.is_lease_of(node.id, node.incarnation)]
+    for hold in tx.holds.lock(own).values():
+        if hold.recall_requested_at is None and hold.closed_at is None:
+            marked.append(replace(hold, recall_requested_at=at))
+            tx.holds.save(marked[-1])
+    for owner in sorted({hold.owner_node for hold in marked if hold.owner_node is not None}):
+        tx.signals.emit(Topic.RECALL, owner, at)

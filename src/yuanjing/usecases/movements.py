@@ -1,0 +1,130 @@
+"""What one unit of work does to holds, key budgets and the ledger, gathered and then done in one order of locks.
+
+The order of locks in every unit of work of the money use cases is: node, spool position, holds, budgets, accounts; each
+kind sorted by id. Callers lock nodes and holds before they gather movements; `apply` does the rest.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar
+
+from yuanjing.domain.errors import InsufficientFundsError
+from yuanjing.domain.holds import Hold
+from yuanjing.domain.ledger import Transfer, place_hold, release_hold, settle_hold
+from yuanjing.domain.money import Book
+from yuanjing.ports.store import Store, Topic, Tx
+from yuanjing.usecases.budgets import move_budget
+
+T = TypeVar("T")
+
+LAST_PART = 0
+"""The part number of the release that take-over or expiry makes; owners count theirs from 1."""
+
+_ATTEMPTS_MAX = 8
+
+
+async def write_contended(store: Store, work: Callable[[Tx], T]) -> T:
+    """Run a unit of work that decides by a balance which it reads before it moves money.
+
+    Another process may take that money between the two statements; then the move is refused, nothing has happened, and
+    the work decides again with the new balance.
+
+    Raises:
+        InsufficientFundsError: refused every time.
+    """
+    for _ in range(_ATTEMPTS_MAX - 1):
+        try:
+            return await store.write(work)
+        except InsufficientFundsError:
+            continue
+    return await store.write(work)
+
+
+class Movements:
+    """Gathers moves of money around holds; nothing is written before `apply`."""
+
+    def __init__(self, tx: Tx, at: float) -> None:
+        self._tx = tx
+        self._at = at
+        self._transfers: list[Transfer] = []
+        self._added: dict[str, Hold] = {}
+        self._changed: dict[str, Hold] = {}
+        self._budgets: dict[str, tuple[int, int]] = {}
+        self._funded: set[tuple[Book, str]] = set()
+
+    def open_lease(self, hold: Hold, *, part: int) -> None:
+        """Place a new hold with the amount that it names."""
+        self._added[hold.id] = hold
+        self._place(hold, hold.amount_nanos, part)
+
+    def extend(self, hold: Hold, amount_nanos: int, *, part: int, expires_at: float) -> None:
+        """Put more money into an open hold."""
+        self._changed[hold.id] = hold.extended(amount_nanos, expires_at=expires_at)
+        self._place(hold, amount_nanos, part)
+
+    def settle(self, hold: Hold, amount_nanos: int, *, cause: str) -> str:
+        """Charge a part of an open hold; the transfer's id."""
+        transfer = settle_hold(hold.book, hold.customer_id, amount_nanos, hold_id=hold.id, cause=cause)
+        self._transfers.append(transfer)
+        self._changed[hold.id] = hold.settled(amount_nanos, at=self._at)
+        self._move_budget(hold.key_id, -amount_nanos, amount_nanos)
+        return transfer.id
+
+    def release(self, hold: Hold, amount_nanos: int, *, part: int) -> Hold:
+        """Give a part of an open hold back; the hold after it."""
+        transfer = release_hold(hold.book, hold.customer_id, amount_nanos, hold_id=hold.id, part=part)
+        self._transfers.append(transfer)
+        self._move_budget(hold.key_id, -amount_nanos, 0)
+        after = hold.released(amount_nanos).closed_if_done(self._at)
+        self._changed[hold.id] = after
+        return after
+
+    def resolve(self, hold: Hold) -> None:
+        """Give back all that remains of an open hold and close it, whoever may have been waiting for it."""
+        if hold.remaining_nanos:
+            hold = self.release(hold, hold.remaining_nanos, part=LAST_PART)
+            self.tell_of_funds(hold.book, hold.customer_id)
+        self._changed[hold.id] = replace(hold, closed_at=self._at)
+
+    def save(self, hold: Hold) -> None:
+        """Write changed marks of a hold."""
+        self._changed[hold.id] = hold
+
+    def transfer(self, transfer: Transfer) -> None:
+        """Any other posting."""
+        self._transfers.append(transfer)
+
+    def spend_budget(self, key_id: str, amount_nanos: int) -> None:
+        """Count a charge that no hold covers against the key's budget, if it has one."""
+        self._move_budget(key_id, 0, amount_nanos)
+
+    def tell_of_funds(self, book: Book, customer_id: str) -> None:
+        """Signal that the customer, who may have been refused, has money again."""
+        self._funded.add((book, customer_id))
+
+    def apply(self) -> None:
+        """Write everything.
+
+        Raises:
+            InsufficientFundsError: a customer's account would go below zero.
+        """
+        for key_id in sorted(self._budgets):
+            held_nanos, spent_nanos = self._budgets[key_id]
+            move_budget(self._tx, key_id, self._at, held_nanos=held_nanos, spent_nanos=spent_nanos)
+        is_new = self._tx.ledger.post(self._transfers) if self._transfers else []
+        assert all(is_new), [t.id for t, new in zip(self._transfers, is_new, strict=True) if not new]
+        for hold_id in sorted(self._added):
+            self._tx.holds.add(self._added[hold_id])
+        for hold_id in sorted(self._changed):
+            self._tx.holds.save(self._changed[hold_id])
+        for book, customer_id in sorted(self._funded):
+            self._tx.signals.emit(Topic.FUNDS, f"{book}:{customer_id}", self._at)
+
+    def _place(self, hold: Hold, amount_nanos: int, part: int) -> None:
+        self._transfers.append(place_hold(hold.book, hold.customer_id, amount_nanos, hold_id=hold.id, part=part))
+        self._move_budget(hold.key_id, amount_nanos, 0)
+
+    def _move_budget(self, key_id: str | None, held_nanos: int, spent_nanos: int) -> None:
+        if key_id is not None:
+            held, spent = self._budgets.get(key_id, (0, 0))
+            self._budgets[key_id] = (held + held_nanos, spent + spent_nanos)

@@ -1,0 +1,33 @@
+"""Plain numbers that the worker raises and the metrics collector reads."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+
+@dataclass(kw_only=True, slots=True)
+class WorkerCounters:
+    """What this worker has done since its start, and what it last saw.
+
+    Attributes:
+        rows_posted: usage rows posted.
+        take_overs: lives of nodes ended by this worker.
+        spools_removed: spool files finished and deleted.
+        holds_expired: holds released because their time was over.
+        signals_pruned: old signals deleted.
+        passes: completed passes by loop.
+        failures: passes that failed by loop, those without a store included.
+        pass_seconds: how long the last pass took by loop.
+        spool_depth: rows in this machine's spools that were not posted at the last look.
+        spool_age_seconds: how long ago the oldest of them ended; 0 if there is none.
+    """
+
+    rows_posted: int = 0
+    take_overs: int = 0
+    spools_removed: int = 0
+    holds_expired: int = 0
+    signals_pruned: int = 0
+    passes: Counter[str] = field(default_factory=Counter[str])
+    failures: Counter[str] = field(default_factory=Counter[str])
+    pass_seconds: dict[str, float] = field(default_factory=dict[str, float])
+    spool_depth: int = 0
+    spool_age_seconds: float = 0.0

@@ -1,0 +1,59 @@
+"""What the worker process tells about itself; docs/reference/metrics.md describes every family."""
+
+from collections.abc import Iterable, Mapping
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from yuanjing.kit.metrics import collect_process
+from yuanjing.ports.store import StoreCounters
+from yuanjing.worker.counters import WorkerCounters
+
+
+def collect(counters: WorkerCounters, store: StoreCounters) -> list[Metric]:
+    """Everything that this process has to tell."""
+    return [*_work(counters), *_loops(counters), *collect_store(store), *collect_process()]
+
+
+def collect_store(store: StoreCounters) -> list[Metric]:
+    """What a process's store object has done."""
+    return [
+        _counter("yuanjing_store_writes", "Units of work that may write.", store.writes),
+        _counter("yuanjing_store_reads", "Units of work that only read.", store.reads),
+        _counter("yuanjing_store_failures", "Units of work that the database did not do.", store.failures),
+        _counter("yuanjing_store_retries", "Units of work begun again.", store.retries),
+        _counter("yuanjing_store_write_seconds", "Time spent in units of work that may write.", store.write_seconds),
+    ]
+
+
+def _work(counters: WorkerCounters) -> Iterable[Metric]:
+    yield _counter("yuanjing_worker_rows_posted", "Usage rows posted to the ledger.", counters.rows_posted)
+    yield _counter("yuanjing_worker_take_overs", "Lives of nodes ended.", counters.take_overs)
+    yield _counter("yuanjing_worker_spools_removed", "Spool files finished and removed.", counters.spools_removed)
+    yield _counter("yuanjing_worker_holds_expired", "Holds released by time.", counters.holds_expired)
+    yield _counter("yuanjing_worker_signals_pruned", "Old signals removed.", counters.signals_pruned)
+    yield GaugeMetricFamily(
+        "yuanjing_worker_spool_rows", "Rows in this machine's spools to be posted.", value=counters.spool_depth
+    )
+    yield GaugeMetricFamily(
+        "yuanjing_worker_spool_age_seconds", "Age of the oldest of them.", value=counters.spool_age_seconds
+    )
+
+
+def _loops(counters: WorkerCounters) -> Iterable[Metric]:
+    seconds = GaugeMetricFamily("yuanjing_worker_pass_seconds", "How long the last pass took.", labels=("loop",))
+    for loop, value in counters.pass_seconds.items():
+        seconds.add_metric((loop,), value)
+    yield _by_loop("yuanjing_worker_passes", "Passes of a loop.", counters.passes)
+    yield _by_loop("yuanjing_worker_loop_failures", "Passes of a loop that failed.", counters.failures)
+    yield seconds
+
+
+def _by_loop(name: str, text: str, counts: Mapping[str, int]) -> Metric:
+    family = CounterMetricFamily(name, text, labels=("loop",))
+    for loop, count in counts.items():
+        family.add_metric((loop,), count)
+    return family
+
+
+def _counter(name: str, text: str, value: float) -> Metric:
+    return CounterMetricFamily(name, text, value=value)

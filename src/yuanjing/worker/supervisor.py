@@ -1,0 +1,81 @@
+"""Loops that never die."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from yuanjing.domain.errors import StoreUnavailableError
+from yuanjing.kit.clock import Clock
+from yuanjing.worker.counters import WorkerCounters
+
+_BACKOFF_FIRST_SECONDS = 0.2
+
+Pass = Callable[[], Awaitable[bool]]
+"""One pass of a loop; True if more work is waiting, so that the next pass follows at once."""
+
+
+class Logger(Protocol):
+    """The part of a structlog logger that the worker uses."""
+
+    def info(self, event: str, **kw: object) -> object:
+        """Something worth knowing."""
+        ...
+
+    def warning(self, event: str, **kw: object) -> object:
+        """Something that people should look at if it goes on."""
+        ...
+
+
+class Supervisor:
+    """Runs passes again and again, each loop in a task of its own.
+
+    A pass that fails is logged and counted, and the loop goes on after a pause that doubles with each failure. A store
+    that cannot be reached is logged once, at its first failure: it is the operator's outage and not the loop's fault.
+    """
+
+    def __init__(self, clock: Clock, logger: Logger, counters: WorkerCounters, *, backoff_max_seconds: float) -> None:
+        self._clock = clock
+        self._logger = logger
+        self._counters = counters
+        self._backoff_max_seconds = backoff_max_seconds
+
+    async def loop(self, name: str, one_pass: Pass, *, pause_seconds: float, stop: asyncio.Event) -> None:
+        """Run passes until `stop` is set; never raises but for cancellation."""
+        failures = 0
+        while not stop.is_set():
+            is_more, failures = await self._attempt(name, one_pass, failures)
+            if failures:
+                await _wait(stop, min(_BACKOFF_FIRST_SECONDS * 2 ** min(failures - 1, 16), self._backoff_max_seconds))
+            elif is_more:
+                await asyncio.sleep(0)
+            else:
+                await _wait(stop, pause_seconds)
+
+    async def _attempt(self, name: str, one_pass: Pass, failures: int) -> tuple[bool, int]:
+        """One pass: whether more is waiting, and how many passes in a row have failed now."""
+        began = self._clock.monotonic()
+        try:
+            is_more = await one_pass()
+        except StoreUnavailableError as error:
+            self._counters.failures[name] += 1
+            if not failures:
+                self._logger.warning("worker.store_unavailable", loop=name, error=error.message)
+            return False, failures + 1
+        except Exception as error:  # a loop outlives every failure; it is logged with its traceback
+            self._counters.failures[name] += 1
+            self._logger.warning("worker.loop_failed", loop=name, error=repr(error), exc_info=error)
+            return False, failures + 1
+        if failures:
+            self._logger.info("worker.loop_recovered", loop=name, failures=failures)
+        self._counters.passes[name] += 1
+        self._counters.pass_seconds[name] = self._clock.monotonic() - began
+        return is_more, 0
+
+
+async def _wait(stop: asyncio.Event, seconds: float) -> None:
+    """Sleep, but wake up for `stop`."""
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        return

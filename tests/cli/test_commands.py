@@ -1,0 +1,267 @@
+"""Whole command lines over a real SQLite database."""
+
+import io
+import json
+import re
+
+import pytest
+
+from yuanjing.domain.identity import is_well_formed
+
+
+@pytest.fixture
+def customer(yuanjing):
+    return yuanjing("customer", "create", "--mobile", "13800138000", "--name", "Ada", "--json").document["customer"]
+
+
+@pytest.fixture
+def catalog(yuanjing):
+    assert yuanjing("offer", "import").code == 0
+
+
+def feed(monkeypatch, text):
+    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+
+
+def test_a_customer_from_its_creation_to_its_entries(yuanjing, customer):
+    assert re.fullmatch(r"cus_[0-9a-z]{26}", customer["id"])
+    assert customer["mobile"] == "+8613800138000"
+    assert customer["created_at"].endswith("Z")
+    shown = yuanjing("customer", "show", "138 0013 8000", "--json").document
+    assert shown["customer"] == customer
+    assert shown["balances"]["test"]["available"] == "100.00"
+    grant = yuanjing("customer", "grant", customer["id"], "12.345678901", "--cause", "c", "--note", "hi", "--json")
+    assert grant.document["balance"] == {"available": "12.345678901", "held": "0.00", "promotion": "0.00"}
+    again = yuanjing("customer", "grant", customer["id"], "12.345678901", "--cause", "c", "--note", "hi", "--json")
+    assert again.document["is_new"] is False
+    balance = yuanjing("customer", "balance", customer["id"], "--json").document
+    assert balance["balances"]["live"]["available"] == "12.345678901"
+    assert balance["currency"] == "CNY"
+    (entry,) = yuanjing("customer", "entries", customer["id"], "--json").document["entries"]
+    assert (entry["reason"], entry["amount"], entry["note"]) == ("grant", "12.345678901", "hi")
+    (welcome,) = yuanjing("customer", "entries", customer["id"], "--test", "--json").document["entries"]
+    assert welcome["transfer_id"] == f"grant:welcome:{customer['id']}"
+    listed = yuanjing("customer", "list", "--limit", "1", "--json").document
+    assert listed == {"customers": [customer], "next": customer["id"]}
+
+
+@pytest.mark.usefixtures("catalog")
+def test_a_key_is_shown_once_and_ends_when_revoked(yuanjing, customer):
+    made = yuanjing("key", "create", customer["id"], "--test", "--name", "k", "--model", "deepseek-chat", "--json")
+    key, secret = made.document["key"], made.document["secret"]
+    assert is_well_formed(secret)
+    assert secret.startswith(f"yj_test_{key['public_id']}_")
+    assert key["limits"]["models"] == ["deepseek-v4-flash"]
+    listed = yuanjing("key", "list", "13800138000", "--json")
+    assert listed.document == {"keys": [key], "next": None}
+    assert secret.split("_")[3] not in listed.out
+    revoked = yuanjing("key", "revoke", key["public_id"], "--json").document["key"]
+    assert revoked["revoked_at"]
+    text = yuanjing("key", "list", customer["id"]).out
+    assert "revoked" in text
+    assert key["id"] in text
+
+
+@pytest.mark.usefixtures("catalog")
+def test_a_keys_limits(yuanjing, customer):
+    made = yuanjing(
+        *("key", "create", customer["id"], "--rpm", 60, "--tpm", 1000, "--concurrency", 2, "--expires-days", 1),
+        *("--budget", "5.5", "--budget-period", "day", "--network", "10.0.0.0/8", "--json"),
+    ).document["key"]
+    assert made["expires_at"] > made["created_at"]
+    assert made["limits"] == {
+        "models": [],
+        "networks": ["10.0.0.0/8"],
+        "requests_per_minute": 60,
+        "tokens_per_minute": 1000,
+        "concurrency": 2,
+        "budget": "5.50",
+        "budget_period": "day",
+    }
+
+
+def test_offers_are_imported_listed_and_shown(yuanjing):
+    assert "yuanjing offer import" in yuanjing("offer", "list").out
+    first = yuanjing("offer", "import", "--json").document
+    assert "qwen3-max" in first["offers"]
+    again = yuanjing("offer", "import", "--json").document
+    assert (again["offers"], again["prices"]) == ([], [])
+    models = [offer["model"] for offer in yuanjing("offer", "list", "--json").document["offers"]]
+    assert models == sorted(models)
+    shown = yuanjing("offer", "show", "qwen3-max", "--json").document["offer"]
+    assert shown["price"]["tiers"][0] == {
+        "input_up_to": 32768,
+        "input": "2.50",
+        "output": "10.00",
+        "cache_read": "0.50",
+        "cache_write": "3.125",
+    }
+    assert "temperature" in shown["parameters"]["properties"]
+    text = yuanjing("offer", "show", "qwen3-max").out
+    assert "262144 tokens" in text
+    assert "3.125" in text
+
+
+def test_a_wrong_file_names_its_line_and_changes_nothing(yuanjing, tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text('[offer]\nid = "x"\n')
+    failed = yuanjing("offer", "import", file)
+    assert failed.code == 2
+    assert f"{file}:2: `id` must be 21 characters" in failed.err
+    for path in (tmp_path / "nothing.toml", tmp_path):
+        assert yuanjing("offer", "import", path, "--json").error["code"] in ("invalid_input", "invalid_catalog")
+    assert yuanjing("offer", "list", "--all", "--json").document["offers"] == []
+
+
+@pytest.mark.usefixtures("catalog")
+def test_prices_are_set_and_listed(yuanjing):
+    made = yuanjing(
+        *("price", "set", "qwen3-max", "--tier", "32768:2/8", "--tier", "3/12/1/4", "--source", "me", "--json"),
+    ).document["price"]
+    assert made["version"] == 2
+    assert made["tiers"] == [
+        {"input_up_to": 32768, "input": "2.00", "output": "8.00", "cache_read": "2.00", "cache_write": "2.00"},
+        {"input_up_to": None, "input": "3.00", "output": "12.00", "cache_read": "1.00", "cache_write": "4.00"},
+    ]
+    listed = yuanjing("price", "list", "qwen3-max", "--json").document
+    assert [price["version"] for price in listed["prices"]] == [1, 2]
+    assert "version 2 from" in yuanjing("price", "list", "qwen3-max").out
+    future = yuanjing(
+        *("price", "set", "qwen3-max", "--tier", "1/1", "--source", "me"),
+        *("--effective-from", "2099-01-01T00:00:00+08:00", "--json"),
+    ).document["price"]
+    assert future["effective_from"] == "2098-12-31T16:00:00.000Z"
+
+
+@pytest.mark.parametrize("tier", ["1", "1/2/3/4/5", "x:1/2", "0:1/2", "1/x", "1/-2", "1/9999999", "/"])
+@pytest.mark.usefixtures("catalog")
+def test_a_tier_that_cannot_be_read_is_refused(yuanjing, tier):
+    failed = yuanjing("price", "set", "qwen3-max", "--tier", tier, "--source", "me", "--json")
+    assert failed.code == 2
+    assert failed.error["code"] in ("invalid_input", "invalid_amount")
+
+
+@pytest.mark.usefixtures("catalog")
+def test_a_channel_from_its_making_to_its_end(yuanjing, monkeypatch, tmp_path):
+    feed(monkeypatch, "sk-canary-0123456789\n")
+    address = "http://127.0.0.1:9/v1"
+    made = yuanjing(
+        *("channel", "add", "--provider", "dashscope", "--base-url", address, "--credential-stdin"),
+        *("--offer", "qwen3-max", "--upstream-model", "qwen3-max=ep-1", "--json"),
+    )
+    channel = made.document["channel"]
+    assert (channel["base_url"], channel["book"], channel["is_enabled"]) == (address, "live", True)
+    assert channel["upstream_models"] == {"VaKNrpZ37Ybrg5DWGio6b": "ep-1"}
+    assert yuanjing("channel", "list", "--json").document == {"channels": [channel]}
+    assert yuanjing("channel", "disable", channel["id"], "--json").document["channel"]["is_enabled"] is False
+    assert yuanjing("channel", "enable", channel["id"], "--json").document["channel"]["is_enabled"] is True
+    changed = yuanjing("channel", "update", channel["id"], "--priority", 2, "--all-offers", "--json").document
+    assert changed["channel"] == {**channel, "priority": 2, "offers": []}
+    refused = yuanjing("channel", "update", channel["id"], "--base-url", "http://127.0.0.1:8/v1")
+    assert refused.code == 2
+    assert "credential again" in refused.err
+    tested = yuanjing("channel", "test", channel["id"], "--json")
+    assert tested.code == 1
+    assert tested.document["ok"] is False
+    assert "cannot be reached" in tested.document["message"]
+    files = [file for file in (tmp_path / "var").rglob("*") if file.is_file()]
+    assert files
+    assert not [file for file in files if b"canary" in file.read_bytes()]
+
+
+@pytest.mark.usefixtures("catalog")
+def test_a_channel_without_its_credential_is_refused(yuanjing):
+    failed = yuanjing("channel", "add", "--provider", "openai")
+    assert failed.code == 2
+    assert "openai needs a credential" in failed.err
+    assert yuanjing("channel", "add", "--provider", "vllm", "--test").code == 0
+    bad = yuanjing("channel", "add", "--provider", "vllm", "--upstream-model", "x", "--json")
+    assert bad.error["param"] == "upstream_model"
+
+
+def test_money_is_verified_and_an_empty_usage_list_is_one(yuanjing, customer):
+    report = yuanjing("verify", "--json")
+    assert report.code == 0
+    assert report.document["ok"] is True
+    assert report.document["breaches"] == []
+    assert "all is right" in yuanjing("verify").out
+    assert yuanjing("usage", "list", "--customer", customer["id"], "--json").document["usages"] == []
+    assert yuanjing("usage", "list").out == "no usage\n"
+
+
+def test_migrating_is_explicit_in_production(yuanjing, environment):
+    environment.setenv("YUANJING_MODE", "production")
+    failed = yuanjing("customer", "list")
+    assert failed.code == 6
+    assert "yuanjing migrate" in failed.err
+    first = yuanjing("migrate", "--json").document
+    assert first["before"] is None
+    assert first["after"]
+    assert yuanjing("migrate", "--json").document == {"before": first["after"], "after": first["after"]}
+    assert yuanjing("customer", "list").code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "error"),
+    [
+        (("customer", "show", "cus_x"), 3, "not_found"),
+        (("key", "revoke", "key_x"), 3, "not_found"),
+        (("offer", "show", "x"), 3, "not_found"),
+        (("channel", "test", "ch_x"), 3, "not_found"),
+        (("usage", "show", "x"), 3, "not_found"),
+        (("customer", "create", "--mobile", "1"), 2, "invalid_input"),
+        (("customer", "grant", "cus_x", "ten"), 2, "invalid_amount"),
+        (("customer", "grant", "cus_x", "0"), 2, "invalid_input"),
+        (("customer", "list", "--limit", "0"), 2, "invalid_input"),
+        (("nonsense",), 2, "invalid_usage"),
+        (("customer", "create"), 2, "invalid_usage"),
+        (("usage", "list", "--limit", "x"), 2, "invalid_usage"),
+        (("serve", "--role", "nothing"), 2, "invalid_usage"),
+        (("--database-url", "mysql://x", "customer", "list"), 2, "invalid_settings"),
+        (("--database-url", "postgresql://u:hunter2@127.0.0.1:9/d", "customer", "list"), 5, "store_unavailable"),
+    ],
+)
+def test_failures_have_a_code_an_exit_code_and_advice(yuanjing, arguments, code, error):
+    failed = yuanjing(*arguments, "--json")
+    assert failed.code == code
+    assert failed.error["code"] == error
+    assert failed.error["message"]
+    assert "hunter2" not in failed.err
+    plain = yuanjing(*arguments)
+    assert (plain.code, plain.out) == (code, "")
+    assert plain.err.startswith("yuanjing: ")
+
+
+def test_the_same_mobile_twice_is_refused(yuanjing, customer):
+    failed = yuanjing("customer", "create", "--mobile", "+8613800138000", "--json")
+    assert failed.code == 4
+    assert failed.error["code"] == "already_exists"
+    assert customer["id"] in failed.error["message"]
+
+
+def test_a_data_folder_that_cannot_be_made_is_named(yuanjing, tmp_path):
+    (tmp_path / "file").write_text("")
+    failed = yuanjing("--data", tmp_path / "file" / "var", "customer", "list")
+    assert failed.code == 2
+    assert failed.err.startswith("yuanjing: YUANJING_DATA: ")
+
+
+def test_a_bug_is_not_taken_for_success(yuanjing, monkeypatch):
+    def explode(*_args, **_kwargs):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("yuanjing.cli.customer.customers.list_customers", explode)
+    failed = yuanjing("customer", "list")
+    assert failed.code == 70
+    assert "ZeroDivisionError" in failed.err
+
+
+def test_the_version(yuanjing):
+    assert re.fullmatch(r"yuanjing \d+\.\d+\.\d+\n", yuanjing("--version").out)
+
+
+@pytest.mark.usefixtures("catalog")
+def test_text_output_never_cuts_an_id(yuanjing, customer, environment):
+    environment.setenv("COLUMNS", "40")
+    assert customer["id"] in yuanjing("customer", "list").out
+    assert json.loads(yuanjing("offer", "list", "--json").out)["offers"][0]["id"] in yuanjing("offer", "list").out

@@ -1,0 +1,93 @@
+import ast
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from yuanjing.domain import ledger
+from yuanjing.domain.ledger import Reason, Transfer, account_kind, customer_of, is_posting
+from yuanjing.domain.money import AMOUNT_NANOS_MAX, Book
+
+POSTINGS = [
+    ledger.grant(Book.TEST, "cus_a", 5, cause="welcome:cus_a", note="hello"),
+    ledger.place_hold(Book.LIVE, "cus_a", 5, hold_id="hold_1", part=1),
+    ledger.settle_hold(Book.LIVE, "cus_a", 5, hold_id="hold_1", cause="m-g0:1:1-5"),
+    ledger.settle_late(Book.LIVE, "cus_a", 5, cause="m-g0:1:1-5"),
+    ledger.release_hold(Book.LIVE, "cus_a", 5, hold_id="hold_1", part=1),
+    ledger.book_overrun(Book.LIVE, 5, cause="m-g0:1:1-5"),
+]
+
+
+@pytest.mark.parametrize("transfer", POSTINGS, ids=lambda t: t.id)
+def test_each_posting_has_its_shape(transfer):
+    assert is_posting(transfer)
+    swapped = replace(transfer, debit=transfer.credit, credit=transfer.debit)
+    assert not is_posting(swapped)
+    assert not is_posting(replace(transfer, id=f"x{transfer.id}"))
+    other = None if transfer.hold_id else "hold_9"
+    assert not is_posting(replace(transfer, hold_id=other))
+
+
+def test_ids_name_their_cause():
+    assert [t.id for t in POSTINGS] == [
+        "grant:welcome:cus_a",
+        "hold:hold_1:1",
+        "settle:m-g0:1:1-5:hold_1",
+        "settle:m-g0:1:1-5:late:live:cus_a",
+        "release:hold_1:1",
+        "overrun:m-g0:1:1-5:live",
+    ]
+
+
+def test_money_never_moves_between_customers():
+    stolen = replace(POSTINGS[1], credit=ledger.held("cus_b"))
+    assert not is_posting(stolen)
+
+
+def test_a_correction_points_at_what_it_corrects():
+    correction = Transfer(
+        id="correction:1",
+        book=Book.LIVE,
+        reason=Reason.CORRECTION,
+        amount_nanos=1,
+        debit=ledger.REVENUE,
+        credit=ledger.available("cus_a"),
+    )
+    assert not is_posting(correction)
+    assert is_posting(replace(correction, corrects="settle:x"))
+
+
+@pytest.mark.parametrize("amount", [0, -1, AMOUNT_NANOS_MAX + 1])
+def test_amounts_have_bounds(amount):
+    with pytest.raises(AssertionError):
+        ledger.grant(Book.TEST, "cus_a", amount, cause="x")
+
+
+def test_accounts_know_their_kind_and_owner():
+    accounts = [ledger.available("c"), ledger.held("c"), ledger.promotion("c"), ledger.clearing("alipay"), "revenue"]
+    assert [account_kind(a) for a in accounts] == ["available", "held", "promotion", "clearing", "revenue"]
+    assert [customer_of(a) for a in accounts] == ["c", "c", "c", None, None]
+    assert [ledger.may_go_negative(a) for a in accounts] == [False, False, False, True, True]
+
+
+def test_a_transfer_needs_two_accounts():
+    with pytest.raises(AssertionError):
+        replace(POSTINGS[0], credit=ledger.GRANTS)
+
+
+@pytest.mark.parametrize("module", ["money", "ledger", "pricing", "usage"])
+def test_no_binary_fraction_touches_money(module):
+    source = (Path(ledger.__file__).parent / f"{module}.py").read_text()
+    tree = ast.parse(source)
+    literals = [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, float)]
+    assert literals in ([], [0.0])
+    assert not [n for n in ast.walk(tree) if isinstance(n, ast.Div)]
+    names = {
+        n.target.id
+        for n in ast.walk(tree)
+        if isinstance(n, ast.AnnAssign)
+        and isinstance(n.target, ast.Name)
+        and isinstance(n.annotation, ast.Name)
+        and n.annotation.id == "float"
+    }
+    assert all(name.endswith("_at") for name in names)

@@ -1,0 +1,98 @@
+"""Exact money while processes are killed and the database goes away, on SQLite and on PostgreSQL."""
+
+import os
+import signal
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from tests.support.load import Load, balance, wait_until
+from tests.support.platform import Platform
+from tests.support.postgres import PostgresServer
+
+START = Decimal(100)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of an empty database."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/books.db"
+        return
+    yield request.getfixturevalue("postgres_empty_url")
+
+
+def check_books(platform: Platform, load: Load) -> None:
+    """Every whole answer is charged once and exactly; nothing else is charged but what was interrupted."""
+    wait_until(lambda: platform.usages().keys() >= load.whole.keys(), 30, pause=0.3)
+    wait_until(lambda: balance(platform, platform.key)["held"] == 0, 20)
+    posted = platform.usages()
+    assert {i: Decimal(str(posted[i]["charge"])) for i in load.whole} == load.whole
+    paid = sum(Decimal(str(usage["charge"])) for usage in posted.values())
+    assert balance(platform, platform.key)["available"] == START - paid
+    assert platform.verify() == []
+
+
+def kill_under_load(platform: Platform, *, kills: int, clients: int) -> Load:
+    """Kill a gateway again and again, the worker in between; the load, when it has ended."""
+    with Load(platform, clients=clients) as load:
+        for kill in range(kills):
+            seen = len(load.whole)
+            wait_until(lambda n=seen: len(load.whole) > n + 40, 40)
+            victims = platform.children("gateway")
+            if kill % 4 == 2:
+                os.kill(platform.children("worker")[0], signal.SIGKILL)
+            os.kill(victims[kill % len(victims)], signal.SIGKILL)
+            wait_until(lambda: len(platform.children("gateway")) == 2 and len(platform.children("worker")) == 1, 40)
+        seen = len(load.whole)
+        wait_until(lambda: len(load.whole) > seen + 40, 40)
+    return load
+
+
+def check_kills(platform: Platform, load: Load) -> None:
+    assert load.broken, "no kill met a request"
+    check_books(platform, load)
+    posted = platform.usages()
+    cut = [usage for i, usage in posted.items() if i not in load.whole]
+    assert all(Decimal(str(usage["charge"])) <= Decimal(str(usage["ceiling"])) for usage in cut)
+    assert platform.stop() == 0
+    assert platform.verify() == []
+    assert list((platform.data / "spool").iterdir()) == []
+    assert "Traceback" not in platform.errors()
+
+
+@pytest.mark.timeout(150)
+def test_every_whole_answer_is_charged_once_while_processes_are_killed(tmp_path, database_url):
+    settings = {"YUANJING_DATABASE_URL": database_url, "YUANJING_SANDBOX_TIME_SCALE": "0.3"}
+    with Platform(tmp_path / "var", workers=2, **settings) as platform:
+        check_kills(platform, kill_under_load(platform, kills=5, clients=8))
+
+
+@pytest.mark.soak
+def test_the_same_with_many_kills(tmp_path, database_url):
+    settings = {"YUANJING_DATABASE_URL": database_url, "YUANJING_SANDBOX_TIME_SCALE": "0.3"}
+    with Platform(tmp_path / "var", workers=3, **settings) as platform:
+        check_kills(platform, kill_under_load(platform, kills=100, clients=32))
+
+
+@pytest.mark.timeout(150)
+def test_the_database_goes_away_and_comes_back_under_load(tmp_path, postgres: PostgresServer, postgres_empty_url):
+    settings = {"YUANJING_DATABASE_URL": postgres_empty_url, "YUANJING_SANDBOX_TIME_SCALE": "0.3"}
+    with Platform(tmp_path / "var", workers=2, **settings) as platform:
+        pids = set(platform.children(""))
+        with Load(platform, clients=8) as load:
+            wait_until(lambda: load.total > 40, 30)
+            postgres.kill()
+            seen = load.statuses[503]
+            wait_until(lambda: load.statuses[503] > seen + 5, 40)
+            postgres.start()
+            seen = len(load.whole)
+            wait_until(lambda: len(load.whole) > seen + 40, 40)
+        assert set(load.statuses) == {200, 503}, load.refused
+        assert load.broken == []
+        assert set(platform.children("")) == pids, "a process ended because the database was away"
+        check_books(platform, load)
+        assert platform.stop() == 0
+        assert platform.verify() == []
+        assert "Traceback" not in platform.errors()

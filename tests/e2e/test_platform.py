@@ -1,0 +1,64 @@
+"""The platform as a user meets it: one command, the calls that it prints, the official SDK, an exact bill."""
+
+import re
+import subprocess
+from decimal import Decimal
+
+import openai
+import pytest
+from tests.support.load import MODEL, wait_until
+from tests.support.platform import Platform
+
+START = Decimal(100)
+
+
+def usages(platform):
+    return {u["id"]: Decimal(u["charge"]) for u in platform.run("usage", "list", "--limit", "1000")["usages"]}
+
+
+def owned(platform):
+    """What the demonstration customer has in the test book, held money included."""
+    test = platform.run("customer", "balance", "+8613800138000")["balances"]["test"]
+    return Decimal(test["available"]) + Decimal(test["held"])
+
+
+@pytest.mark.timeout(120)
+def test_from_one_command_to_an_exact_bill(tmp_path):
+    with Platform(tmp_path / "var") as platform:
+        first_key, printed = platform.key, platform.text
+        curl = re.search(r"  curl .*?\n\n", printed, re.DOTALL)
+        python = re.search(r"  python3 .*?\n  EOF\n", printed, re.DOTALL)
+        assert curl is not None
+        assert python is not None
+        for call in (curl.group().strip(), "\n".join(line[2:] for line in python.group().splitlines())):
+            done = subprocess.run(["bash", "-c", call], capture_output=True, text=True, timeout=30, check=False)  # noqa: S603, S607  # what we print for people
+            assert done.returncode == 0, done.stderr
+        costs = [sdk_stream(platform), sdk_plain(platform)]
+        wait_until(lambda: len(usages(platform)) == 4)
+        assert set(costs) <= set(usages(platform).values())
+        assert owned(platform) == START - sum(usages(platform).values())
+        usage_id = next(iter(usages(platform)))
+        shown = platform.run("usage", "show", usage_id)
+        assert shown["explanation"]["is_consistent"]
+        assert Decimal(shown["explanation"]["total"]) == Decimal(shown["usage"]["charge"]) == usages(platform)[usage_id]
+        assert platform.verify() == []
+        assert platform.stop() == 0
+        seconds = platform.start()
+        assert platform.key == first_key
+        assert seconds < 6, f"the second start took {seconds:.1f} s; the goal is 2 s on a quiet machine"
+
+
+def sdk_stream(platform):
+    with openai.OpenAI(base_url=f"{platform.url}/v1", api_key=platform.key) as client:
+        options = {"include_usage": True}
+        messages = [{"role": "user", "content": "Tell me a story"}]
+        chunks = list(
+            client.chat.completions.create(model=MODEL, messages=messages, stream=True, stream_options=options)
+        )
+    return Decimal(chunks[-1].usage.model_extra["cost"])
+
+
+def sdk_plain(platform):
+    with openai.OpenAI(base_url=f"{platform.url}/v1", api_key=platform.key) as client:
+        answer = client.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": "Hello"}])
+    return Decimal(answer.usage.model_extra["cost"])

@@ -1,0 +1,125 @@
+"""A platform without its hot path: the application over a store in memory, with a customer and its keys."""
+
+import datetime as dt
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+
+import httpx2
+
+from yuanjing.adapters.memory.store import MemoryStore
+from yuanjing.domain.catalog import ChatLimits, Offer, Operation, Provider
+from yuanjing.domain.identity import ApiKey, Customer
+from yuanjing.domain.money import NANOS_PER_YUAN, Book
+from yuanjing.domain.pricing import ChatTier
+from yuanjing.edge.app import create_app
+from yuanjing.edge.parts import EdgeParts
+from yuanjing.kit.clock import ManualClock
+from yuanjing.ports.store import Tx
+from yuanjing.usecases.catalog import set_price
+from yuanjing.usecases.customers import create_customer
+from yuanjing.usecases.keys import create_key
+
+PEPPER = b"a pepper for tests"
+START = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
+LLMID, OTHER_LLMID, VIDEO_LLMID, FUTURE_LLMID, FREE_LLMID = ("a" * 21, "b" * 21, "c" * 21, "d" * 21, "e" * 21)
+TIERS = (
+    ChatTier(input_up_to=1_000, input_nanos=25 * 10**8, output_nanos=10**10, cache_read_nanos=5 * 10**8),
+    ChatTier(input_up_to=None, input_nanos=4 * 10**9, output_nanos=16 * 10**9),
+)
+FLAT = (ChatTier(input_up_to=None, input_nanos=1_234_567_890, output_nanos=0),)
+
+
+@asynccontextmanager
+async def no_life(_app: object) -> AsyncGenerator[Mapping[str, object]]:
+    yield {"gateway": "the gateway"}
+
+
+def offer(llmid: str, model: str, **changes: object) -> Offer:
+    values: dict[str, object] = {
+        "id": llmid,
+        "model": model,
+        "operation": Operation.CHAT,
+        "label": model.title(),
+        "provider_label": "Alibaba Cloud",
+        "providers": {"p": model},
+        "chat": ChatLimits(context_tokens=2_000, output_tokens_max=500),
+        "capabilities": ("stream", "tools"),
+        "parameters": {"type": "object", "required": ["model"]},
+        "description": "A model.",
+        "description_zh": "一个模型。",
+    }
+    return Offer(**(values | changes))  # type: ignore[arg-type]
+
+
+OFFERS = (
+    offer(LLMID, "qwen3-max", aliases=("qwen-max",), enabled_from=dt.datetime(2026, 6, 1, tzinfo=dt.UTC)),
+    offer(OTHER_LLMID, "org/other:1", provider_label="DeepSeek"),
+    offer(VIDEO_LLMID, "wan2.6-t2v", operation=Operation.TEXT_TO_VIDEO, chat=None),
+    offer(FUTURE_LLMID, "not-yet", enabled_from=dt.datetime(2027, 1, 1, tzinfo=dt.UTC)),
+    offer(FREE_LLMID, "without-price"),
+)
+
+
+@dataclass
+class Platform:
+    """The application and what a test may turn."""
+
+    store: MemoryStore
+    clock: ManualClock
+    parts: EdgeParts
+    customer: Customer
+    key: str
+    is_ready: bool = True
+    metrics: bytes = b""
+
+    def client(
+        self, *, key: str | None = "", peer: str = "127.0.0.1", parts: EdgeParts | None = None
+    ) -> httpx2.AsyncClient:
+        """A client of the application; `key` is a key, empty for the test key, None for none."""
+        transport = httpx2.ASGITransport(app=create_app(parts or self.parts), client=(peer, 4711))
+        headers = {} if key is None else {"authorization": f"Bearer {key or self.key}"}
+        return httpx2.AsyncClient(transport=transport, base_url="http://api.example", headers=headers)
+
+    async def make_key(self, **changes: object) -> tuple[ApiKey, str]:
+        """One more key of the customer."""
+        values: dict[str, object] = {"customer_id": self.customer.id, "book": Book.TEST}
+        return await create_key(self.store, self.clock, PEPPER, **(values | changes))  # type: ignore[arg-type]
+
+    def changed(self, **changes: object) -> EdgeParts:
+        """The parts with other options."""
+        return replace(self.parts, **changes)  # type: ignore[arg-type]
+
+
+async def make_platform() -> Platform:
+    """The application with offers, prices, a customer and its test key."""
+    clock = ManualClock(START)
+    store = MemoryStore(clock=clock)
+
+    def fill(tx: Tx) -> None:
+        provider = Provider(
+            id="p", label="P", label_zh="P", protocol="openai_compatible", base_url="http://p", sandbox_path="/v1"
+        )
+        tx.catalog.save_provider(provider)
+        for one in OFFERS:
+            tx.catalog.save_offer(one)
+
+    await store.write(fill)
+    for name, tiers in (("qwen3-max", TIERS), ("org/other:1", FLAT), ("wan2.6-t2v", FLAT), ("not-yet", FLAT)):
+        await set_price(store, clock, name, tiers=tiers, source="A list of 2026-10-31")
+    customer = await create_customer(
+        store, clock, mobile="+8613800138000", name="Test", test_grant_nanos=100 * NANOS_PER_YUAN
+    )
+    _, key = await create_key(store, clock, PEPPER, customer_id=customer.id, book=Book.TEST)
+    parts = EdgeParts(
+        store=store,
+        clock=clock,
+        pepper=PEPPER,
+        is_ready=lambda: made.is_ready,
+        render_metrics=lambda: made.metrics,
+        lifespan=no_life,
+        public_base_url="https://ai.example.com",
+        allow_test_pages=True,
+    )
+    made = Platform(store=store, clock=clock, parts=parts, customer=customer, key=key)
+    return made

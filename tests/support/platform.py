@@ -1,0 +1,131 @@
+"""The whole platform as real processes, as a user starts it."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Self
+
+READY_SECONDS = 30.0
+STOP_SECONDS = 40.0
+
+
+class Platform:
+    """`yuanjing serve --sandbox --demo` on free ports with a data folder of its own; a context manager."""
+
+    def __init__(self, data: Path, *, workers: int = 1, **settings: str) -> None:
+        """`settings` are variables by their names, such as `YUANJING_LOG_LEVEL="debug"`."""
+        self.data = data
+        own = {"YUANJING_DATA": str(data), "YUANJING_PORT": "0", "YUANJING_SANDBOX_PORT": "0"}
+        self.environment = {"PATH": os.environ["PATH"], "YUANJING_WORKERS": str(workers)} | own | settings  # noqa: TID251  # for child processes
+        self.command = [sys.executable, "-m", "yuanjing"]
+        self.process: subprocess.Popen[str]
+        self.text = ""
+        self.url = ""
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self.stop()
+        finally:
+            self._kill_rest()
+
+    @property
+    def key(self) -> str:
+        """The demonstration customer's key."""
+        return (self.data / "demo-key").read_text(encoding="ascii").strip()
+
+    def start(self) -> float:
+        """Start and wait until it says that it is ready; the seconds that took."""
+        began = time.monotonic()
+        self.data.mkdir(parents=True, exist_ok=True)
+        with (self.data.parent / "serve.out").open("w") as out, (self.data.parent / "serve.err").open("a") as err:
+            command = [*self.command, "serve", "--sandbox", "--demo"]
+            self.process = subprocess.Popen(command, stdout=out, stderr=err, env=self.environment, text=True)  # noqa: S603  # our own program
+        while "usage list" not in self.text:
+            assert time.monotonic() - began < READY_SECONDS, self.errors()
+            assert self.process.poll() is None, self.errors()
+            time.sleep(0.02)
+            self.text = (self.data.parent / "serve.out").read_text(encoding="utf-8")
+        self.url = json.loads((self.data / "address.json").read_text())["platform"]
+        return time.monotonic() - began
+
+    def errors(self) -> str:
+        """What it has logged."""
+        return (self.data.parent / "serve.err").read_text(encoding="utf-8")
+
+    def stop(self) -> int:
+        """SIGTERM, and wait; the exit code."""
+        self.text = ""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._kill_rest()
+            raise
+
+    def _kill_rest(self) -> None:
+        """Leave nothing behind, stopped processes neither."""
+        for pid in [*self.children(""), self.process.pid] if self.process.poll() is None else []:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait(5)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the supervisor."""
+        self.process.send_signal(number)
+
+    def children(self, role: str) -> list[int]:
+        """The pids of the supervisor's children whose command line names the role; all for an empty one."""
+        found: list[int] = []
+        for folder in Path("/proc").iterdir():
+            if not folder.name.isdigit():
+                continue
+            try:
+                parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+                line = (folder / "cmdline").read_bytes().decode().split("\0")
+            except (OSError, ValueError):
+                continue
+            if parent == self.process.pid and (not role or role in line):
+                found.append(int(folder.name))
+        return found
+
+    def run(self, *arguments: str, stdin: str = "") -> dict[str, object]:
+        """A command of the CLI, as its JSON document."""
+        command = [*self.command, *arguments, "--json"]
+        done = subprocess.run(  # noqa: S603  # our own program
+            command, env=self.environment, input=stdin, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.stdout, done.stderr
+        return json.loads(done.stdout)
+
+    def usages(self, *options: str) -> dict[str, dict[str, object]]:
+        """All posted usage records by id; options as for `usage list`."""
+        found: dict[str, dict[str, object]] = {}
+        after: list[str] = []
+        while True:
+            page = self.run("usage", "list", "--limit", "1000", *options, *after)
+            found |= {usage["id"]: usage for usage in page["usages"]}  # type: ignore[attr-defined]
+            if page["next"] is None:
+                return found
+            after = ["--before", str(page["next"])]
+
+    def new_key(self, customer: str = "+8613800138000", *options: str) -> str:
+        """One more test key of a customer."""
+        return str(self.run("key", "create", customer, "--test", *options)["secret"])
+
+    def new_customer(self, mobile: str) -> str:
+        """A customer with the play money that every new one gets; its id."""
+        return str(self.run("customer", "create", "--mobile", mobile)["customer"]["id"])  # type: ignore[index]
+
+    def verify(self) -> list[object]:
+        """The breaches that `yuanjing verify` finds, once all that is spooled is posted."""
+        return self.run("verify")["breaches"]  # type: ignore[return-value]
