@@ -11,7 +11,6 @@ from schemathesis.specs.openapi.checks import (
 )
 from tests.support.platform import Platform
 
-
 HOT_PATHS = ("/v1/chat/completions", "/llmage/v1/chat/completions")
 
 

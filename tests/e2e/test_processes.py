@@ -53,14 +53,14 @@ def listening(pid: int) -> set[str]:
 
 
 def open_pipes(pid: int) -> set[str]:
-    targets = {os.readlink(entry) for entry in Path(f"/proc/{pid}/fd").iterdir()}
+    targets = {str(entry.readlink()) for entry in Path(f"/proc/{pid}/fd").iterdir()}
     return {target for target in targets if target.startswith("pipe:")}
 
 
 def socket_inodes(pid: int) -> set[str]:
     found: set[str] = set()
     for entry in Path(f"/proc/{pid}/fd").iterdir():
-        target = os.readlink(entry)
+        target = str(entry.readlink())
         if target.startswith("socket:["):
             found.add(target[8:-1])
     return found
@@ -73,7 +73,7 @@ def test_each_process_has_only_the_descriptors_that_it_needs(tmp_path):
         assert [len(listening(pid)) for pid in (*gateways, sandbox, worker)] == [1, 1, 1, 0]
         assert listening(gateways[0]) == listening(gateways[1]) != listening(sandbox)
         pids = platform.children("")
-        assert {os.readlink(f"/proc/{pid}/fd/0") for pid in pids} == {os.devnull}
+        assert {str(Path(f"/proc/{pid}/fd/0").readlink()) for pid in pids} == {os.devnull}
         pipes = [target for pid in (*pids, platform.process.pid) for target in open_pipes(pid)]
         assert len(pipes) == len(set(pipes)), "two processes have the same pipe"
         assert platform.stop() == 0

@@ -28,7 +28,7 @@ def call_in_every_way(platform: Platform, key: str) -> tuple[list[str], int]:
     with httpx2.Client(trust_env=False, timeout=20) as client:
         for path in PATHS:
             for content in (*(json.dumps(body) for body in bodies), '{"model": "' + PROMPT, PROMPT):
-                for authorization in (key, key[:-1] + "x") if PROMPT == content else (key,):
+                for authorization in (key, key[:-1] + "x") if content == PROMPT else (key,):
                     headers = {"Authorization": f"Bearer {authorization}"}
                     try:
                         answer = client.post(platform.url + path, content=content, headers=headers)

@@ -13,7 +13,7 @@
 | 9 | HTTP/1.0 gets chunks | test_http10_* |
 | 10 | half-close counts as gone | test_disconnect: every form, half-close too |
 | 11 | disconnects come in several forms | test_disconnect: every form |
-| 12 | close() waits for a client that does not read; unread input costs it the answer | test_a_client_that_does_not_*, test_413_* |
+| 12 | close() waits for who does not read; unread input costs the answer | test_a_client_that_does_not_*, test_413_* |
 | 13 | after our close the parser goes on | test_nothing_is_served_after_* |
 | 14 | graceful stop cuts or stalls | test_drain |
 | 15 | the lifespan ends after the connections | test_drain: test_the_stop_returns_every_lease |

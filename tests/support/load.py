@@ -13,7 +13,6 @@ from decimal import Decimal
 from typing import Self
 
 import httpx2
-
 from tests.support.platform import Platform
 
 MODEL = "qwen3-max"

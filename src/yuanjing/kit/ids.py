@@ -31,11 +31,15 @@ class _Pool:
 
 
 def usage_id() -> str:
-    """A random id of 21 characters of the nanoid alphabet (126 bits), the look of the seed's `llmusageid`."""
+    """A random id of 21 characters of the nanoid alphabet (126 bits), the look of the seed's `llmusageid`.
+
+    It does not begin with `-`: on a command line it would be taken for an option.
+    """
     for one in _Pool.ids:
         return one
     raw = secrets.token_bytes(USAGE_ID_LENGTH * _POOLED).translate(_SIX_BITS).translate(_NANOID_TABLE).decode("ascii")
-    _Pool.ids = iter([raw[i : i + USAGE_ID_LENGTH] for i in range(0, len(raw), USAGE_ID_LENGTH)])
+    made = (raw[i : i + USAGE_ID_LENGTH] for i in range(0, len(raw), USAGE_ID_LENGTH))
+    _Pool.ids = iter([f"A{one[1:]}" if one[0] == "-" else one for one in made])
     return next(_Pool.ids)
 
 
