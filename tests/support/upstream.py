@@ -159,10 +159,14 @@ def reset(conn: Conn) -> None:
 
 
 def read_slowly(rate: int) -> Step:
-    """Read a request at so many bytes a second."""
+    """Read a request at so many bytes a second.
+
+    The buffer is small, but holds some segments of the loopback (64 KiB each): with less than one, a sender that has
+    seen a larger window sends only when its persist timer says so, five times a second.
+    """
 
     def step(conn: Conn) -> None:
-        conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)
+        conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 262_144)
         while b"\r\n\r\n" not in conn._buffer:
             conn._buffer += conn.receive(4096)
         head, _, rest = conn._buffer.partition(b"\r\n\r\n")
