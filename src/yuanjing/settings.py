@@ -189,9 +189,11 @@ class Settings(BaseSettings):
     connect_seconds: Seconds = 5.0
     """Time in which a connection to a provider must open, TLS included."""
     first_byte_seconds: Seconds = 120.0
-    """Time in which a provider must begin its answer."""
+    """Time in which a provider must begin a streamed answer, or show by a comment that it is alive."""
+    plain_answer_seconds: Seconds = 600.0
+    """The longest silence before and within a plain answer, which most providers send when all of it is made."""
     idle_seconds: Seconds = 60.0
-    """The longest pause within a provider's answer."""
+    """The longest pause within a provider's streamed answer."""
     total_seconds: Seconds = 600.0
     """The longest that a chat request may take altogether."""
     keepalive_comment_seconds: Seconds = 15.0

@@ -108,7 +108,7 @@ def change_prices_and_channels(platform: Platform) -> None:
     platform.run("customer", "grant", customer, "10000", "--test")
     key = platform.new_key(customer)
     old_price = Decimal(ask(platform, key).json()["usage"]["cost"])
-    with Load(platform, clients=6, key=key) as load:
+    with Load(platform, clients=6, key=key, pause_seconds=0.05) as load:
         wait_until(lambda: load.total > 20)
         platform.run("price", "set", MODEL, "--tier", "1000/2000", "--source", "a test")
         seen = set(load.whole)

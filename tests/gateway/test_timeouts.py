@@ -13,6 +13,7 @@ from tests.support.upstream import (
     END,
     STREAM_HEAD,
     RawUpstream,
+    body_of_stream,
     chunk,
     close,
     echo,
@@ -146,7 +147,8 @@ BEGUN = [request, send(STREAM_HEAD + chunk(event("abc")))]
     ids=["silent", "reads nothing", "half a head", "head only", "half an answer"],
 )
 def test_no_first_byte(script, streams, dialect):
-    with rig(script, first_byte_seconds=0.3) as r:
+    limits = {"first_byte_seconds": 0.3} if streams else {"first_byte_seconds": 0.01, "plain_answer_seconds": 0.3}
+    with rig(script, **limits) as r:
         client = r.client()
         began = time.monotonic()
         client.send(post(stream=streams, path=dialect))
@@ -166,6 +168,49 @@ def test_no_first_byte_goes_to_the_next_channel():
         assert slow.connections[0].wait_closed()
         (record,) = r.wait_records(1)
         assert (record.channel_id, record.attempts, record.charge_nanos) == ("ch_2", 2, bill(10, 5))
+
+
+@pytest.mark.parametrize("every", [chunk(b": keep-alive\n\n"), chunk(b"\n")])
+def test_comments_show_that_a_provider_is_alive(every):
+    before, within = [every] * 8, [every] * 8
+    script = [
+        request,
+        send(STREAM_HEAD, *before, every=0.1),
+        send(chunk(event("abc")), *within, every=0.1),
+        send(chunk(body_of_stream(["d"])) + END),
+    ]
+    with rig(script, first_byte_seconds=0.5, idle_seconds=0.5) as r:
+        client = r.client(timeout=8)
+        client.send(post(stream=True))
+        answer = client.receive()
+        assert (answer.status, answer.text, answer.is_done) == (200, "abcd", True)
+
+
+def test_a_plain_answer_may_take_longer_than_a_stream_may_be_silent():
+    whole = plain("hello")
+    head, _, body = whole.partition(b"\r\n\r\n")
+    script = [
+        request,
+        sleep(0.3),
+        send(head + b"\r\n\r\n", *[body[i : i + 20] for i in range(0, len(body), 20)], every=0.1),
+    ]
+    slow, other = RawUpstream(script), RawUpstream([forever(echo)])
+    limits = {"first_byte_seconds": 0.1, "idle_seconds": 0.05, "plain_answer_seconds": 0.8}
+    with rig(upstreams=[slow, other], **limits) as r:
+        client = r.client(timeout=8)
+        client.send(post())
+        assert client.receive().text == "hello"
+        assert not other.requests
+
+
+def test_a_plain_answer_that_takes_too_long_is_not_begun_anew_elsewhere():
+    slow, other = RawUpstream([request]), RawUpstream([forever(echo)])
+    with rig(upstreams=[slow, other], plain_answer_seconds=0.3) as r:
+        client = r.client()
+        client.send(post())
+        assert client.receive().status == 504
+        assert not other.requests
+        assert not r.records
 
 
 @pytest.mark.parametrize("dialect", [OPENAI, LLMAGE])

@@ -365,6 +365,12 @@ def test_where_usage_may_stand(scripted, upstream, dialect, case):
 
 
 BELIEVED = {"prompt_tokens": 7, "completion_tokens": 3}
+SALVAGED = [
+    {"prompt_tokens": 7.0, "completion_tokens": 3.0},
+    BELIEVED | {"prompt_tokens_details": []},
+    BELIEVED | {"prompt_tokens_details": {"cached_tokens": "2"}, "completion_tokens_details": 5},
+    BELIEVED | {"cached_tokens": "many", "prompt_cache_hit_tokens": None},
+]
 UNBELIEVED = [
     {"prompt_tokens": -7, "completion_tokens": 3},
     {"prompt_tokens": 7, "completion_tokens": 10**12},
@@ -372,7 +378,6 @@ UNBELIEVED = [
     {"prompt_tokens": "7", "completion_tokens": "3"},
     {"prompt_tokens": 7},
     {"prompt_tokens": 7.5, "completion_tokens": 3},
-    {"prompt_tokens": 7.0, "completion_tokens": 3.0},
     {"prompt_tokens": True, "completion_tokens": 3},
     BELIEVED | {"prompt_tokens_details": {"cached_tokens": -1}},
     {},
@@ -400,6 +405,84 @@ def test_usage_that_is_not_believed(scripted, upstream, dialect, mode, usage):
     assert (record.meters[Meter.INPUT_TOKENS], record.meters[Meter.OUTPUT_TOKENS]) == (3, 1)
     assert reply.usage["estimated"] is True
     assert (reply.usage["prompt_tokens"], reply.usage["completion_tokens"]) == (3, 1)
+
+
+@every_dialect
+@every_mode
+@pytest.mark.parametrize("usage", SALVAGED, ids=range(len(SALVAGED)))
+def test_usage_of_which_a_part_is_not_right(scripted, upstream, dialect, mode, usage):
+    if mode == "stream":
+        upstream.answer = stream(last_chunk(), last_chunk(choices=[], usage=usage), b"[DONE]")
+    else:
+        message = {"role": "assistant", "content": "x"}
+        upstream.answer = plain(last_chunk(choices=[{"index": 0, "message": message}], usage=usage))
+    before = len(scripted.spool.records)
+    asked = {"stream": True, "stream_options": {"include_usage": True}} if mode == "stream" else {}
+    reply = post(scripted, dialect, user("hello!!", **asked))
+    assert reply.status == 200
+    (record,) = scripted.spool.records[before:]
+    assert not record.is_estimated
+    assert (record.meters[Meter.INPUT_TOKENS], record.meters[Meter.OUTPUT_TOKENS]) == (7, 3)
+    assert record.meters[Meter.CACHE_READ_TOKENS] == 0
+
+
+@every_dialect
+@pytest.mark.parametrize("place", ["beside the text", "in the choice", "both"])
+@pytest.mark.parametrize("asked", [None, False, True])
+def test_usage_is_told_once_and_at_the_end(scripted, upstream, dialect, place, asked):
+    choice = {"index": 0, "delta": {"content": "x"}, "finish_reason": "stop"}
+    if place != "beside the text":
+        choice["usage"] = BELIEVED
+    fields = {"usage": BELIEVED} if place != "in the choice" else {}
+    ends = [last_chunk(choices=[], usage=BELIEVED)] if place == "both" else []
+    upstream.answer = stream(last_chunk(choices=[choice], **fields), *ends, b"[DONE]")
+    options = {} if asked is None else {"stream_options": {"include_usage": asked}}
+    before = len(scripted.spool.records)
+    reply = post(scripted, dialect, user("x", stream=True, **options))
+    (record,) = scripted.spool.records[before:]
+    assert not record.is_estimated
+    assert reply.chunks[0]["choices"][0]["delta"]["content"] == "x"
+    told = [c for c in reply.chunks if c.get("usage") or any(one.get("usage") for one in c["choices"])]
+    assert len(told) == (1 if asked or dialect == "llmage" else 0)
+    assert all(c["choices"] == [] and c["usage"]["cost"] for c in told)
+
+
+def test_who_asks_for_usage_in_each_chunk_gets_it(scripted, upstream):
+    choice = {"index": 0, "delta": {"content": "x"}, "finish_reason": "stop"}
+    upstream.answer = stream(last_chunk(choices=[choice], usage=BELIEVED), b"[DONE]")
+    options = {"include_usage": True, "continuous_usage_stats": True}
+    reply = post(scripted, "openai", user("x", stream=True, stream_options=options))
+    assert [c["usage"]["prompt_tokens"] for c in reply.chunks] == [7, 7]
+
+
+@every_dialect
+def test_a_stream_without_an_answer_is_none(scripted, upstream, dialect):
+    upstream.answer = stream(b"[DONE]")
+    before = len(scripted.spool.records)
+    reply = post(scripted, dialect, user("x", stream=True))
+    assert reply.status == 502
+    assert scripted.spool.records[before:] == []
+
+
+def test_the_top_of_a_seed_chunk_is_the_first_choices(scripted, upstream):
+    deltas = [
+        [{"index": 1, "delta": {"content": "B", "reasoning_content": "b"}}],
+        [{"index": 0, "delta": {"content": "A"}, "finish_reason": "stop"}],
+        [{"index": 1, "delta": {}, "finish_reason": "stop"}],
+    ]
+    upstream.answer = stream(*[last_chunk(choices=d) for d in deltas], b"[DONE]")
+    reply = post(scripted, "llmage", user("x", stream=True, n=2))
+    assert [c["content"] for c in reply.chunks[:-1]] == ["", "A", ""]
+    assert {c["reasoning_content"] for c in reply.chunks[:-1]} == {None}
+
+
+def test_the_id_is_that_of_the_first_chunk_that_has_one(scripted, upstream):
+    empty = {"id": "", "object": "", "created": 0, "model": "", "choices": []}
+    upstream.answer = stream(
+        empty, last_chunk(choices=[{"index": 0, "delta": {"content": "x"}}]), last_chunk(), b"[DONE]"
+    )
+    reply = post(scripted, "llmage", user("x", stream=True))
+    assert {c["id"] for c in reply.chunks} == {last_chunk()["id"]}
 
 
 def test_an_event_over_several_lines_stays_one_line(scripted, upstream):

@@ -61,6 +61,14 @@ ERRORS = [
     ({"error": {"message": "x" * 5000}}, 400, 400),
     ({"error": {"message": 5, "code": []}}, 400, 400),
     ({"error": None}, 400, 400),
+    ({"error": {"message": "Billing hard limit has been reached", "code": "billing_hard_limit_reached"}}, 400, 503),
+    ({"error": {"message": "Your credit balance is too low to access the API."}}, 400, 503),
+    ({"error": {"message": "您的账户已欠费, 请充值后重试", "code": "1113"}}, 400, 503),
+    ({"error": {"message": "API key not valid. Please pass a valid API key."}}, 400, 503),
+    ({"error": {"message": "Your API Key sk-ab has expired", "code": 400}}, 400, 503),
+    ({"error": {"message": "x", "code": "Throttling.RateQuota"}}, 400, 503),
+    ({"error": {"message": "x", "code": "AllocationQuota.FreeTierOnly"}}, 403, 503),
+    ({"error": {"message": "bad schema of the function 'billing_rate_limit'", "code": "invalid_value"}}, 400, 400),
     (b"", 204, 502),
     (b"", 302, 503),
 ]
@@ -77,12 +85,33 @@ def test_error_envelopes(scripted, upstream, dialect, body, status, public):
         text = reply.error if dialect == "llmage" else reply.error["message"]
         assert 0 < len(text) <= 500
         if public == 503:
-            for word in ("rrear", "alance", "verdue", "quota", "API key", "sk-", "ep-1", "nauthor"):
+            for word in ("rrear", "alance", "verdue", "quota", "API", "sk-", "ep-1", "nauthor", "illing", "欠费"):
                 assert word not in text
     assert scripted.spool.records[before:] == []
 
 
+def test_a_refusal_keeps_the_name_of_the_parameter(scripted, upstream):
+    error = {"message": "max_tokens is too large", "param": "max_tokens", "code": "unsupported_parameter"}
+    upstream.answer = plain({"error": error}, 400)
+    reply = post(scripted, "openai", user("x"))
+    assert (reply.status, reply.error["param"], reply.error["code"]) == (400, "max_tokens", "invalid_request")
+    assert reply.error["message"] == error["message"]
+
+
+def test_moderation_is_told_in_our_words(scripted, upstream):
+    upstream.answer = plain({"error": {"message": "vendor's words", "code": "data_inspection_failed"}}, 400)
+    reply = post(scripted, "openai", user("x"))
+    assert reply.error["code"] == "content_policy_violation"
+    assert "vendor" not in reply.error["message"]
+
+
+def test_a_provider_cannot_send_clients_away_for_a_day(scripted, upstream):
+    upstream.answer = b"HTTP/1.1 429 X\r\nretry-after: 86400\r\ncontent-length: 0\r\n\r\n"
+    assert post(scripted, "openai", user("x")).headers["retry-after"] == "60"
+
+
 NO_BALANCE = {"error": {"message": "Insufficient Balance", "type": "unknown_error", "code": "invalid_request_error"}}
+INVALID = "invalid_request_error"
 IN_STREAM = [
     (NO_BALANCE, "provider_unavailable"),
     ({"error": {"message": "x", "type": "Arrearage", "code": "Arrearage"}}, "provider_unavailable"),
@@ -90,6 +119,9 @@ IN_STREAM = [
     ({"error": {"message": "limit", "code": 429}}, "provider_unavailable"),
     ({"error": {"message": "oops", "code": 500}}, "provider_unavailable"),
     ({"error": "oops"}, "provider_unavailable"),
+    ({"error": {"message": "Incorrect API key provided: sk-abc", "type": INVALID}}, "provider_unavailable"),
+    ({"error": {"message": "Rate limit exceeded", "type": INVALID, "code": "limit_requests"}}, "provider_unavailable"),
+    ({"error": {"message": "bad n", "type": INVALID, "code": 400.5, "param": ["n"]}}, "invalid_request"),
     ({"object": "error", "message": "oops", "type": "InternalServerError", "code": 500}, "provider_unavailable"),
     ({"object": "error", "message": "too long", "type": "BadRequestError", "code": 400}, "invalid_request"),
     ({"error": {"message": "bad n", "type": "invalid_request_error"}}, "invalid_request"),
@@ -113,7 +145,7 @@ def test_error_events(scripted, upstream, dialect, place, event, code):
     before = len(scripted.spool.records)
     reply = post(scripted, dialect, user("x", stream=True))
     assert b"[DONE]" not in reply.body
-    for word in (b"rrear", b"alance", b"verdue", b"quota", b"api key"):
+    for word in (b"rrear", b"alance", b"verdue", b"quota", b"api key", b"sk-", b"rate limit"):
         assert word not in reply.body
     records = scripted.spool.records[before:]
     if place == "later":

@@ -60,7 +60,14 @@ class Load:
     """
 
     def __init__(
-        self, platform: Platform, *, clients: int, key: str = "", text: str = "hi", max_tokens: int = 40
+        self,
+        platform: Platform,
+        *,
+        clients: int,
+        key: str = "",
+        text: str = "hi",
+        max_tokens: int = 40,
+        pause_seconds: float = 0.0,
     ) -> None:
         self.whole: dict[str, Decimal] = {}
         self.statuses: Counter[int] = Counter()
@@ -69,7 +76,7 @@ class Load:
         self._platform = platform
         self._key = key or platform.key
         self._text, self._max_tokens = text, max_tokens
-        self._clients = clients
+        self._clients, self._pause_seconds = clients, pause_seconds
         self._stop = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run_all()))
 
@@ -106,8 +113,7 @@ class Load:
                 except (httpx2.HTTPError, ValueError) as error:
                     self.broken.append(repr(error))
                     is_good = False
-                if not is_good:
-                    await asyncio.sleep(0.05)
+                await asyncio.sleep(self._pause_seconds if is_good else 0.05)
 
     async def _ask(self, client: httpx2.AsyncClient, *, is_stream: bool) -> bool:
         body = chat_body(self._text, is_stream=is_stream, max_tokens=self._max_tokens)

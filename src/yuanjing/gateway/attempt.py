@@ -23,6 +23,10 @@ Answer = OpenAIAnswer | LlmageAnswer
 class AttemptOwner(Protocol):
     """The exchange; after `done` or `failed` the attempt says nothing more."""
 
+    def on_attempt_heard(self) -> None:
+        """The provider is alive, with nothing for the client yet: a comment, or a part of a plain answer."""
+        ...
+
     def on_attempt_output(self, data: bytes) -> None:
         """Translated events for the client."""
         ...
@@ -126,6 +130,7 @@ class Attempt:
         self._translate(events)
 
     def _collect(self, data: bytes) -> None:
+        self._owner.on_attempt_heard()
         self._body_bytes += len(data)
         limit = self._options.answer_bytes_max if self._status == _OK else _ERROR_BODY_BYTES_MAX
         if self._body_bytes <= limit:
@@ -139,7 +144,7 @@ class Attempt:
         try:
             for event in events:
                 if event.startswith(_DONE):
-                    self._done(b"".join(pieces))
+                    self._end_at_done(b"".join(pieces))
                     return
                 if event:
                     piece = event_of(event)
@@ -157,6 +162,8 @@ class Attempt:
         if pieces:
             self.has_output = True
             self._owner.on_attempt_output(b"".join(pieces))
+        else:
+            self._owner.on_attempt_heard()
 
     def _stop(self, pieces: list[bytes], failure: Failure) -> None:
         """What came before the fault is the client's."""
@@ -165,6 +172,13 @@ class Attempt:
             self._owner.on_attempt_output(b"".join(pieces))
         if not self.is_over:
             self._fail(failure)
+
+    def _end_at_done(self, output: bytes) -> None:
+        context = self.answer.context
+        if not (context.output_bytes or context.finish_reasons or context.usage_json):
+            self._fail(bad_answer("a stream without an answer"))
+        else:
+            self._done(output)
 
     def _done(self, output: bytes) -> None:
         self.is_over = True

@@ -156,6 +156,7 @@ class Exchange(Conversation):
             renames_model=route.upstream_model != offer.model,
             renames_reasoning="reasoning_field" in channel.provider.quirks,
             includes_usage=request.includes_usage,
+            keeps_usage=request.keeps_usage,
             tokens_max=USAGE_TOKENS_FACTOR * self._offer.limits.context_tokens,
             choices=request.n,
         )
@@ -195,6 +196,10 @@ class Exchange(Conversation):
             route.channel.pool.give_back(connection)
             return
         self._send_over(connection, attempt, route)
+
+    def on_attempt_heard(self) -> None:
+        """See `AttemptOwner`."""
+        self._heard_at = self._services.now()
 
     def on_attempt_output(self, data: bytes) -> None:
         """See `AttemptOwner`."""
@@ -257,7 +262,7 @@ class Exchange(Conversation):
         else:
             self._release()
             self._services.note("attempts failed", self, kind=failure.kind, channel=channel.id)
-            self._fail(failure.code, failure.message, failure.retry_after_seconds)
+            self._fail(failure.code, failure.message, failure.retry_after_seconds, failure.param)
 
     def _may_retry(self, attempt: Attempt, failure: Failure) -> bool:
         options = self._services.options
@@ -452,13 +457,17 @@ class Exchange(Conversation):
         if now >= self._deadline:
             self._time_out(timed_out("total time", is_retryable=False))
             return
-        if not self._is_paused:
-            limit = options.first_byte_seconds if self.state is State.SENT else options.idle_seconds
-            if now - self._heard_at >= limit:
-                self._time_out(timed_out("silence", is_retryable=self.state is State.SENT))
-                return
         assert self._request is not None
-        if self._request.is_stream:
+        is_stream = self._request.is_stream
+        if not self._is_paused:
+            limit = options.plain_answer_seconds
+            if is_stream:
+                limit = options.first_byte_seconds if self.state is State.SENT else options.idle_seconds
+            if now - self._heard_at >= limit:
+                # a plain answer may be in the making all that time, and is paid for: it is not begun anew elsewhere
+                self._time_out(timed_out("silence", is_retryable=is_stream and self.state is State.SENT))
+                return
+        if is_stream:
             self._tick_stream(now, options)
 
     def _tick_admitting(self, now: float, options: GatewayOptions) -> None:

@@ -17,6 +17,7 @@ class GatewayOptions:
     admission_seconds: float = 10.0
     connect_seconds: float = 5.0
     first_byte_seconds: float = 120.0
+    plain_answer_seconds: float = 600.0
     idle_seconds: float = 60.0
     total_seconds: float = 600.0
     keepalive_comment_seconds: float = 15.0

@@ -30,6 +30,7 @@ class RequestError(Exception):
 
 class _StreamOptions(msgspec.Struct, gc=False):
     include_usage: bool | None = None
+    continuous_usage_stats: object = None
 
 
 class _Known(msgspec.Struct, gc=False):
@@ -42,7 +43,7 @@ class _Known(msgspec.Struct, gc=False):
     n: int | None = None
     prompt: Raw | UnsetType = UNSET
     sys_prompt: Raw | UnsetType = UNSET
-    llmid: str | None = None
+    llmid: Raw | UnsetType = UNSET
 
 
 class _ImageUrl(msgspec.Struct, gc=False):
@@ -82,6 +83,7 @@ class ChatRequest:
         "includes_usage",
         "input_is_unbounded",
         "is_stream",
+        "keeps_usage",
         "max_tokens",
         "message_count",
         "model",
@@ -98,13 +100,11 @@ class ChatRequest:
         """
         self.dialect = dialect
         known = self._read(body)
-        model = known.model or known.llmid
-        if not model:
-            raise _missing("model")
-        self.model = model
+        self.model = self._model(known)
         self.is_stream = known.stream is True or (known.stream is not None and _truth(dialect, known.stream))
         options = known.stream_options
         self.includes_usage = options is not None and options.include_usage is True
+        self.keeps_usage = options is not None and options.continuous_usage_stats is True
         self.n = 1 if known.n is None else known.n
         self.token_limits = {
             name: value
@@ -126,6 +126,17 @@ class ChatRequest:
         if "tools" in self.fields:
             self._check_tools()
         self._count_messages()
+
+    def _model(self, known: _Known) -> str:
+        """What is asked for; the seed's dialect may name it by `llmid`, which in the other is an unknown field."""
+        if known.model:
+            return known.model
+        if self.dialect is Dialect.LLMAGE and known.llmid is not UNSET and bytes(known.llmid) not in (b"null", b'""'):
+            try:
+                return _decode_text(bytes(known.llmid))
+            except msgspec.MsgspecError as error:
+                raise RequestError("invalid_parameter", "Invalid parameter: llmid", "llmid") from error
+        raise _missing("model")
 
     def _read(self, body: bytes) -> _Known:
         try:

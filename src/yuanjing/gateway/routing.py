@@ -4,7 +4,9 @@ Priority first, then weight. A retry goes to the next channel, before the first 
 """
 
 import random
+import re
 from dataclasses import dataclass
+from typing import cast
 
 import msgspec
 
@@ -13,6 +15,7 @@ from yuanjing.gateway.directory import Route
 _BAD_REQUEST = 400
 _SERVER_ERROR = 500
 _MESSAGE_MAX = 500
+_PARAM_MAX = 100
 _WAIT_DIGITS_MAX = 5
 
 
@@ -25,33 +28,45 @@ class Failure:
     kind: str
     is_retryable: bool
     retry_after_seconds: int | None = None
+    param: str | None = None
 
 
 _UNAVAILABLE_TEXT = "The provider is temporarily unavailable; try again in a moment"
-_BALANCE_CODES = frozenset(
-    {
-        "arrearage",
-        "accountoverdueerror",
-        "serviceoverdue",
-        "exceeded_current_quota_error",
-        "insufficient_quota",
-        "creditinsufficient",
-    }
+_MODERATED_TEXT = "The provider's content policy refused this content; change the request"
+_WAIT_SECONDS_MAX = 60
+"""One channel must not tell clients to stay away for a day."""
+_OUR_TROUBLE: tuple[tuple[str, re.Pattern[str], re.Pattern[str]], ...] = (
+    (
+        "provider_balance",
+        re.compile(
+            r"arrearage|accountoverdue|serviceoverdue|(pre|post)paidbilloverdue|commoditynotpurchased|billing"
+            r"|exceeded_current_quota|insufficient_quota|creditinsufficient|.*freetieronly|quotaexceeded|setlimitexceeded"
+        ),
+        re.compile(
+            r"insufficient[ _](account )?(balance|credits?|funds)|in arrears|account is (overdue|in good standing)"
+            r"|(balance|credits?) (is|are) (too low|insufficient|not enough)|credit balance|billing (hard )?limit"
+            r"|plan and billing|exceeded your current quota|欠费|余额不足|请充值"
+        ),
+    ),
+    (
+        "provider_auth",
+        re.compile(
+            r"invalid_?api_?key|(invalid_)?authentication_?error|access_?denied|.*\.accessdenied|servicenotopen"
+            r"|modelnotopen|permission_denied|unauthorized"
+        ),
+        re.compile(
+            r"(incorrect|invalid|missing|no|valid|your) api[ _-]?key|api[ _-]?key (is |was )?(not|in|expired|provided)"
+            r"|\bsk-[a-z0-9*]"
+        ),
+    ),
+    (
+        "rate_limited",
+        re.compile(r"limit_(requests|burst_rate)|limitrequests|throttling|rate_?limit|serveroverloaded"),
+        re.compile(r"rate limit (is |was )?(exceeded|reached)|too many requests|requests? (was|were|is) throttled"),
+    ),
 )
-_BALANCE_TEXTS = ("insufficient balance", "arrear", "account is in good standing")
-"""What some services say in the text alone, under a code that means something else."""
-_AUTH_CODES = frozenset(
-    {
-        "invalid_api_key",
-        "authenticationerror",
-        "invalid_authentication_error",
-        "accessdenied",
-        "access_denied",
-        "servicenotopen",
-        "modelnotopen",
-        "permission_denied",
-    }
-)
+"""A provider's trouble with us: how its codes or types begin, and what some services say in the text alone, under a
+code that means something else. The texts are whole phrases: a bad request may quote the customer's own words."""
 _MODERATION_WORDS = (
     "data_inspection_failed",
     "datainspectionfailed",
@@ -60,28 +75,44 @@ _MODERATION_WORDS = (
     "content_policy",
 )
 _LENGTH_WORDS = ("context_length_exceeded", "maximum context length", "range of input length")
-_AUTH_STATUSES = frozenset({401, 403})
-_BALANCE_STATUS = 402
-_HIDDEN_STATUSES = {404: "model_missing", 408: "unavailable", 429: "rate_limited"}
+_HIDDEN_STATUSES = {
+    401: "provider_auth",
+    402: "provider_balance",
+    403: "provider_auth",
+    404: "model_missing",
+    408: "unavailable",
+    429: "rate_limited",
+}
 
 
 class _ErrorObject(msgspec.Struct, gc=False):
-    message: str | None = None
-    type: str | None = None
-    code: str | int | None = None
-    param: str | None = None
+    """An error in a provider's words; fields of the wrong type must not cost us the others."""
+
+    message: object = None
+    type: object = None
+    code: object = None
+    param: object = None
+
+    @property
+    def text(self) -> str:
+        return self.message if isinstance(self.message, str) else ""
+
+    @property
+    def words(self) -> tuple[str, str]:
+        """Code and type in lower case."""
+        return str(self.code or "").lower(), str(self.type or "").lower()
 
 
 class _ErrorAnswer(msgspec.Struct, gc=False):
-    error: _ErrorObject | str | None = None
-    message: str | None = None
-    type: str | None = None
-    code: str | int | None = None
-    param: str | None = None
+    error: object = None
+    message: object = None
+    type: object = None
+    code: object = None
+    param: object = None
 
 
 _decode_answer = msgspec.json.Decoder(_ErrorAnswer).decode
-_decode_object = msgspec.json.Decoder(_ErrorObject | str).decode
+_decode_any = msgspec.json.Decoder().decode
 
 
 def order_routes(routes: tuple[Route, ...], choose: random.Random) -> list[Route]:
@@ -101,27 +132,30 @@ def failure_of_answer(status: int, body: bytes, retry_after: bytes | None) -> Fa
         answer = _decode_answer(body)
     except (msgspec.MsgspecError, RecursionError):
         answer = _ErrorAnswer()
-    error = answer.error
-    if isinstance(error, str):
-        error = _ErrorObject(message=error)
-    if error is None:
-        error = _ErrorObject(message=answer.message, type=answer.type, code=answer.code, param=answer.param)
+    flat = _ErrorObject(message=answer.message, type=answer.type, code=answer.code, param=answer.param)
+    error = flat if answer.error is None else _error_object(answer.error)
     is_wait = retry_after is not None and retry_after.isdigit() and len(retry_after) <= _WAIT_DIGITS_MAX
-    wait = int(retry_after) if retry_after is not None and is_wait else None
+    wait = min(int(retry_after), _WAIT_SECONDS_MAX) if retry_after is not None and is_wait else None
     return _classify(status, error, wait)
 
 
 def failure_of_event(detail: bytes) -> Failure:
     """What an error object inside a 200 means; its status is not known, so the codes decide."""
     try:
-        error = _decode_object(detail)
+        error = _error_object(_decode_any(detail))
     except (msgspec.MsgspecError, RecursionError):
         error = _ErrorObject()
-    if isinstance(error, str):
-        error = _ErrorObject(message=error)
-    status = error.code if isinstance(error.code, int) and error.code >= _BAD_REQUEST else 0
-    is_client_fault = "invalid" in (error.type or "") and str(error.code).lower() not in _AUTH_CODES
-    return _classify(status or (_BAD_REQUEST if is_client_fault else _SERVER_ERROR), error, None)
+    if isinstance(error.code, int) and error.code >= _BAD_REQUEST:
+        return _classify(error.code, error, None)
+    return _classify(_BAD_REQUEST if "invalid" in error.words[1] else _SERVER_ERROR, error, None)
+
+
+def _error_object(error: object) -> _ErrorObject:
+    """An error as providers write it: an object, or its text alone."""
+    if isinstance(error, dict):
+        fields = cast("dict[str, object]", error)
+        return _ErrorObject(**{name: fields.get(name) for name in ("message", "type", "code", "param")})
+    return _ErrorObject(message=error)
 
 
 def broken(reason: str) -> Failure:
@@ -142,28 +176,31 @@ def bad_answer(reason: str) -> Failure:
 
 
 def _classify(status: int, error: _ErrorObject, wait: int | None) -> Failure:
-    code = str(error.code or "").lower()
-    words = f"{code} {(error.type or '').lower()} {(error.message or '').lower()}"
+    code, error_type = error.words
+    words = f"{code} {error_type} {error.text.lower()}"
     is_moderated = any(word in words for word in _MODERATION_WORDS)
-    kind = _hidden_kind(status, code, (error.type or "").lower(), words)
+    kind = _hidden_kind(status, error)
     if kind is not None and not (is_moderated and kind == "unavailable"):
         return _hidden(kind, wait if kind in ("rate_limited", "unavailable") else None)
     if is_moderated:
-        message = error.message or "The content was refused by the provider's policy"
-        return _shown("content_policy_violation", message, "moderated")
+        return _shown("content_policy_violation", _MODERATED_TEXT, "moderated")
+    param = error.param if isinstance(error.param, str) else None
     if any(word in words for word in _LENGTH_WORDS):
-        return _shown("context_length_exceeded", error.message or "The request is too long for the model", "too_long")
-    return _shown("invalid_request", error.message or "The provider refused the request as invalid", "invalid_input")
+        return _shown(
+            "context_length_exceeded", error.text or "The request is too long for the model", "too_long", param
+        )
+    return _shown(
+        "invalid_request", error.text or "The provider refused the request as invalid", "invalid_input", param
+    )
 
 
-def _hidden_kind(status: int, code: str, error_type: str, words: str) -> str | None:
+def _hidden_kind(status: int, error: _ErrorObject) -> str | None:
     """The provider's own trouble, if it is that; what is the request's fault is shown instead."""
-    if code in _BALANCE_CODES or error_type in _BALANCE_CODES or status == _BALANCE_STATUS:
-        return "provider_balance"
-    if any(text in words for text in _BALANCE_TEXTS):
-        return "provider_balance"
-    if code in _AUTH_CODES or status in _AUTH_STATUSES:
-        return "provider_auth"
+    code, error_type = error.words
+    text = error.text.lower()
+    for kind, codes, texts in _OUR_TROUBLE:
+        if codes.match(code) or codes.match(error_type) or texts.search(text):
+            return kind
     if status in _HIDDEN_STATUSES:
         return _HIDDEN_STATUSES[status]
     return "unavailable" if status >= _SERVER_ERROR or status < _BAD_REQUEST else None
@@ -176,5 +213,11 @@ def _hidden(kind: str, wait: int | None) -> Failure:
     )
 
 
-def _shown(code: str, message: str, kind: str) -> Failure:
-    return Failure(code=code, message=message[:_MESSAGE_MAX], kind=kind, is_retryable=False)
+def _shown(code: str, message: str, kind: str, param: str | None = None) -> Failure:
+    return Failure(
+        code=code,
+        message=message[:_MESSAGE_MAX],
+        kind=kind,
+        is_retryable=False,
+        param=None if param is None else param[:_PARAM_MAX],
+    )

@@ -38,7 +38,7 @@ class LlmageAnswer:
             chunk = wire.decode_chunk(data)
         except msgspec.MsgspecError:
             return self._general(data)
-        if not self._before:
+        if not self._before and (chunk.id or chunk.choices):  # what comes before the answer may be without an id
             self._begin(chunk.id, chunk.created, chunk.model)
         if wire.is_given(chunk.usage):
             context.usage_json = bytes(cast("Raw", chunk.usage))
@@ -98,7 +98,7 @@ class LlmageAnswer:
         loose.raise_refusal(data)
         if loose.choices is None and not wire.is_given(loose.usage):
             raise BadAnswerError("an event without choices")
-        if not self._before:
+        if not self._before and (loose.id or loose.choices):
             self._begin(loose.id or "", int(loose.created or 0), loose.model or "")
         wire.take_usage(context, loose)
         if not loose.choices:
@@ -112,7 +112,7 @@ class LlmageAnswer:
 
     def _ordered(self, whole: dict[str, object]) -> bytes:
         choices = [self._choice(c) for c in _objects(whole.get("choices"))]
-        first = _object(choices[0].get("delta")) if choices else {}
+        first = next((_object(c.get("delta")) for c in choices if c.get("index") == 0), {})
         answer: dict[str, object] = {
             "id": self.context.id,
             "object": "chat.completion.chunk",

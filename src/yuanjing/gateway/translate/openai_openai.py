@@ -10,6 +10,7 @@ from yuanjing.gateway.translate import wire
 from yuanjing.gateway.translate.wire import AnswerContext, BadAnswerError, Bill
 
 _decode_any = msgspec.json.Decoder(dict[str, object]).decode
+_decode_choices = msgspec.json.Decoder(list[dict[str, Raw]]).decode
 
 
 class OpenAIAnswer:
@@ -39,6 +40,7 @@ class OpenAIAnswer:
             if not chunk.choices:
                 context.usage_chunk = data
                 return b""
+            data = self._without_usage(data)
         for choice in chunk.choices:
             context.output_bytes += wire.delta_bytes(choice.delta)
             if choice.finish_reason is not None:
@@ -62,13 +64,34 @@ class OpenAIAnswer:
         if not loose.choices and wire.is_given(loose.usage):
             context.usage_chunk = data
             return b""
+        has_usage = wire.is_given(loose.usage)
         for choice in loose.choices or ():
             context.output_bytes += generated_bytes(bytes(choice.delta))
+            has_usage = has_usage or wire.is_given(choice.usage)
             if choice.finish_reason is not None:
                 context.finish_reasons += 1
+        if has_usage:
+            data = self._without_usage(data)
         if self._rewrites:
             data = self._rewritten(data)
         return b"data: " + data.replace(b"\n", b" ") + b"\n\n"
+
+    def _without_usage(self, data: bytes) -> bytes:
+        """A chunk with text whose usage is told at the end, once, with its cost, to clients that asked for it.
+
+        DeepSeek puts usage beside the last text, Moonshot into its choice.
+        """
+        if self.context.keeps_usage:
+            return data
+        fields = wire.decode_fields(data)
+        fields.pop("usage", None)
+        if self.context.includes_usage:
+            fields["usage"] = Raw(b"null")
+        choices = _decode_choices(fields["choices"])
+        for choice in choices:
+            choice.pop("usage", None)
+        fields["choices"] = Raw(wire.encode(choices))
+        return wire.encode(fields)
 
     def _rewritten(self, data: bytes) -> bytes:
         context = self.context

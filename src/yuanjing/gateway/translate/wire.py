@@ -5,8 +5,9 @@ Moonshot puts usage into the finish chunk's choice and cached tokens at its top,
 vLLM and Ollama say `reasoning`, errors may be objects, strings or flat.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
+from typing import TypeVar, cast
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
@@ -16,6 +17,7 @@ from yuanjing.domain.usage import ChatUsage
 from yuanjing.kit.text import utf8_length
 
 CURRENCY = "CNY"
+T = TypeVar("T")
 
 
 class Delta(msgspec.Struct, gc=False, forbid_unknown_fields=True):
@@ -129,11 +131,23 @@ class _Usage(msgspec.Struct, gc=False):
     cached_tokens: int | None = None
 
 
+class _LooseUsage(msgspec.Struct, gc=False):
+    prompt_tokens: Raw = Raw(b"null")
+    completion_tokens: Raw = Raw(b"null")
+    prompt_tokens_details: Raw = Raw(b"null")
+    completion_tokens_details: Raw = Raw(b"null")
+    prompt_cache_hit_tokens: Raw = Raw(b"null")
+    cached_tokens: Raw = Raw(b"null")
+
+
 decode_chunk = msgspec.json.Decoder(Chunk).decode
 decode_plain = msgspec.json.Decoder(PlainAnswer).decode
 decode_loose = msgspec.json.Decoder(LooseAnswer).decode
 decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 _decode_usage = msgspec.json.Decoder(_Usage).decode
+_decode_loose_usage = msgspec.json.Decoder(_LooseUsage).decode
+_decode_number = msgspec.json.Decoder(int | float | None).decode
+_decode_details = msgspec.json.Decoder(_Details | None).decode
 encode = msgspec.json.Encoder().encode
 _NULLS = (b"null", b"")
 
@@ -158,6 +172,7 @@ class AnswerContext:
         model: the public name of the model.
         renames_model: the provider knows the model by another name, which customers do not see.
         renames_reasoning: the provider says `reasoning` for `reasoning_content`.
+        keeps_usage: the client asked for usage in every chunk (vLLM's `continuous_usage_stats`).
         tokens_max: no honest usage counts more than this.
         usage_json: the provider's last usage object, untouched.
         output_bytes: UTF-8 bytes of everything generated, for our own count.
@@ -170,6 +185,7 @@ class AnswerContext:
     renames_reasoning: bool
     includes_usage: bool
     tokens_max: int
+    keeps_usage: bool = False
     id: str = ""
     created: int = 0
     usage_json: bytes = b""
@@ -214,7 +230,7 @@ def normal_usage(raw: bytes, tokens_max: int) -> ChatUsage | None:
     try:
         usage = _decode_usage(raw)
     except msgspec.MsgspecError:
-        return None
+        usage = _salvaged(raw)
     prompt, completion = usage.prompt_tokens, usage.completion_tokens
     if prompt is None or completion is None:
         return None
@@ -232,6 +248,37 @@ def normal_usage(raw: bytes, tokens_max: int) -> ChatUsage | None:
         cache_write_tokens=min(write, prompt - read),
         reasoning_tokens=min(reasoning, completion),
     )
+
+
+def _salvaged(raw: bytes) -> _Usage:
+    """What can be read of a usage object in which some fields are not of their types."""
+    try:
+        loose = _decode_loose_usage(raw)
+    except msgspec.MsgspecError:
+        return _Usage()
+    return _Usage(
+        prompt_tokens=_or_none(_decode_count, loose.prompt_tokens),
+        completion_tokens=_or_none(_decode_count, loose.completion_tokens),
+        prompt_tokens_details=_or_none(_decode_details, loose.prompt_tokens_details),
+        completion_tokens_details=_or_none(_decode_details, loose.completion_tokens_details),
+        prompt_cache_hit_tokens=_or_none(_decode_count, loose.prompt_cache_hit_tokens),
+        cached_tokens=_or_none(_decode_count, loose.cached_tokens),
+    )
+
+
+def _decode_count(raw: bytes) -> int | None:
+    """A count; some write 7 as 7.0."""
+    number = _decode_number(raw)
+    if isinstance(number, float):
+        return int(number) if number.is_integer() else None
+    return number
+
+
+def _or_none(decode: Callable[[bytes], T], raw: Raw) -> T | None:
+    try:
+        return decode(bytes(raw))
+    except msgspec.MsgspecError:
+        return None
 
 
 def _first(*values: int | None) -> int:
