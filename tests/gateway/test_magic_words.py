@@ -21,6 +21,7 @@ UNAVAILABLE = (503, "provider_unavailable")
 BAD_ANSWER = (502, "provider_bad_answer")
 TIMEOUT = (504, "provider_timeout")
 POLICY = (400, "content_policy_violation")
+TOO_LONG = (400, "context_length_exceeded")
 
 # word: (streamed, plain); a refusal and a break say with which error
 WORDS = {
@@ -30,6 +31,7 @@ WORDS = {
     "429": ((REFUSED, UNAVAILABLE), (REFUSED, UNAVAILABLE)),
     "500": ((REFUSED, UNAVAILABLE), (REFUSED, UNAVAILABLE)),
     "503": ((REFUSED, UNAVAILABLE), (REFUSED, UNAVAILABLE)),
+    "too-long": ((REFUSED, TOO_LONG), (REFUSED, TOO_LONG)),
     "slow-first-byte=0.1": ((WHOLE, None), (WHOLE, None)),
     "slow-first-byte=3": ((REFUSED, TIMEOUT), (REFUSED, TIMEOUT)),
     "stall=3": ((BROKEN, TIMEOUT), (REFUSED, TIMEOUT)),

@@ -1,7 +1,12 @@
 """How each flavour writes: key by key where the service's documents show it."""
 
+import tomllib
+from pathlib import Path
+
 import pytest
 
+import yuanjing
+from yuanjing.sandbox.chat.flavours import FLAVOURS
 from yuanjing.sandbox.options import SandboxOptions
 
 USAGE = {"stream_options": {"include_usage": True}}
@@ -92,6 +97,71 @@ def test_reasoning(box, flavour, read_text):
 def test_who_thinks(box, fields, thinks):
     message = box.ask("ark", "hi", **fields)["choices"][0]["message"]
     assert ("reasoning_content" in message) == thinks
+
+
+THINKERS = {
+    "openai": ("gpt-5-mini", {"reasoning_effort": "none"}),
+    "ark": ("doubao-seed-1-8-251228", {"thinking": {"type": "disabled"}}),
+    "deepseek": ("deepseek-v4-flash", {"thinking": {"type": "disabled"}}),
+    "moonshot": ("kimi-k2.5", {"thinking": {"type": "disabled"}}),
+    "vllm": ("Qwen/Qwen3-32B", {"chat_template_kwargs": {"enable_thinking": False}}),
+    "ollama": ("qwen3:8b", {"reasoning_effort": "none"}),
+}
+
+
+@pytest.mark.parametrize("name", THINKERS)
+def test_models_that_reason_by_default_until_they_are_told_not_to(box, name):
+    model, off = THINKERS[name]
+    box.ask(name, "hi", model=model)
+    assert box.entry(model)["reasoning_tokens"] > 0
+    box.ask(name, "hi", model=model, **off)
+    assert box.entry(model)["reasoning_tokens"] == 0
+
+
+def test_a_switch_is_of_its_service(box):
+    for name, model, is_off in (("ark", "doubao-seed-1-8-251228", True), ("deepseek", "deepseek-v4-flash", False)):
+        box.ask(name, "hi", model=model, reasoning_effort="minimal")
+        assert (box.entry(model)["reasoning_tokens"] == 0) == is_off
+
+
+def test_the_catalogue_s_thinkers_think():
+    """The sandbox keeps its own list; what the catalogue says of a model must hold there."""
+    names = {f.name: f for f in FLAVOURS}
+    for path in (Path(yuanjing.__file__).parent / "catalog" / "offers").glob("*.toml"):
+        row = tomllib.loads(path.read_text(encoding="utf-8"))["offer"]
+        for provider, model in row["providers"].items():
+            thinks = "thinks by default" in row["description"]
+            assert not thinks or model in names[provider].thinking_models, model
+            assert model in names[provider].input_tokens_max
+            assert names[provider].input_tokens_max[model] <= row["chat"]["context_tokens"]
+
+
+def test_an_input_beyond_the_model_s_context(box, make_chat):
+    limits = {"dashscope": ("qwen3-max", 258_048), "moonshot": ("moonshot-v1-8k", 8_192)}
+    for name, (model, most) in limits.items():
+        fits, over = ("字" * (most - 4 + more) for more in (0, 1))
+        assert box.post(name, make_chat(fits, model=model)).status_code == 200
+        answer = box.post(name, make_chat(over, model=model))
+        assert answer.status_code == 400
+        assert str(most) in answer.json()["error"]["message"]
+        assert box.entry(model)["prompt_tokens"] is None
+    assert box.post("moonshot", make_chat(over, model="any")).status_code == 200
+
+
+def test_too_long_in_each_service_s_words(box, flavour, make_chat):
+    for stream in (False, True):
+        answer = box.post(flavour, make_chat("hi sandbox:too-long", stream=stream))
+        assert answer.status_code == 400
+        error = answer.json()["error"]
+        words = {
+            "dashscope": "Range of input length should be [1, 32768]",
+            "ark": "exceed max message tokens",
+            "moonshot": "exceeded model token limit: 32768 (requested: 32777)",
+            "ollama": "exceeded max context length",
+        }
+        assert words.get(flavour, "maximum context length is 32768 tokens") in error["message"]
+        assert (error.get("code") == "context_length_exceeded") == (flavour == "openai")
+        assert box.entry("m-1")["fault"] == "too-long"
 
 
 def test_cached_tokens(box, flavour):

@@ -74,7 +74,15 @@ _MODERATION_WORDS = (
     "content_filter",
     "content_policy",
 )
-_LENGTH_WORDS = ("context_length_exceeded", "maximum context length", "range of input length")
+_LENGTH_WORDS = (
+    "context_length_exceeded",
+    "maximum context length",
+    "range of input length",
+    "exceed max message tokens",
+    "exceeded model token limit",
+    "exceeded max context length",
+)
+"""OpenAI; vLLM and DeepSeek; DashScope; Ark; Moonshot; Ollama."""
 _HIDDEN_STATUSES = {
     401: "provider_auth",
     402: "provider_balance",

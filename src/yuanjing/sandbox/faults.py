@@ -19,6 +19,7 @@ class Fault(StrEnum):
     RATE_LIMIT = "429"
     SERVER_ERROR = "500"
     UNAVAILABLE = "503"
+    TOO_LONG = "too-long"
     SLOW_FIRST_BYTE = "slow-first-byte"
     STALL = "stall"
     DROP = "drop"
@@ -69,6 +70,7 @@ FAULTS: dict[Fault, FaultDoc] = {
     Fault.RATE_LIMIT: _status("HTTP 429 with `Retry-After: 1`"),
     Fault.SERVER_ERROR: _status("HTTP 500"),
     Fault.UNAVAILABLE: _status("HTTP 503"),
+    Fault.TOO_LONG: _status("the flavour's own answer to an input beyond the model's context (400)"),
     Fault.SLOW_FIRST_BYTE: FaultDoc(
         stream="nothing for SECONDS, then as usual (DeepSeek: keep-alive comments meanwhile)",
         plain="nothing for SECONDS, then as usual (DeepSeek: empty lines meanwhile)",

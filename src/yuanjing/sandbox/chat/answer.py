@@ -57,6 +57,8 @@ class Habits:
         limit_counts_reasoning: `max_tokens` covers reasoning too (`max_completion_tokens` always does).
         calls_in_parallel: the default of `parallel_tool_calls`.
         heeds_n: several choices can be had.
+        thinking_models: the models that reason unless the request says otherwise.
+        efforts_off: values of `reasoning_effort` that switch reasoning off.
         tokens_max: the longest answer, all choices together.
         echo_chars_max: how much of the caller's text is repeated.
     """
@@ -65,6 +67,8 @@ class Habits:
     limit_counts_reasoning: bool
     calls_in_parallel: bool
     heeds_n: bool
+    thinking_models: frozenset[str]
+    efforts_off: frozenset[str]
     tokens_max: int
     echo_chars_max: int
 
@@ -80,15 +84,19 @@ def make(request: ChatRequest, fields: dict[str, object], asked: Asked, habits: 
     return [_Writer(request, asked, habits, seen, seed, index).choice() for index in range(count)]
 
 
-def thinks(request: ChatRequest) -> bool:
-    """Whether the model reasons before it answers: as the request says, else by its name."""
+def thinks(request: ChatRequest, habits: Habits) -> bool:
+    """Whether the model reasons before it answers: as the request says, else as the model does by default."""
+    template = request.chat_template_kwargs
     if request.thinking is not None:
         return request.thinking.type != "disabled"
     if request.enable_thinking is not None:
         return request.enable_thinking
+    if template is not None and template.enable_thinking is not None:
+        return template.enable_thinking
     if request.reasoning_effort is not None:
-        return request.reasoning_effort != "none"
-    return bool(_THINKING_NAME.search(request.model or ""))
+        return request.reasoning_effort not in habits.efforts_off
+    model = request.model or ""
+    return model in habits.thinking_models or bool(_THINKING_NAME.search(model))
 
 
 class _Writer:
@@ -129,7 +137,7 @@ class _Writer:
         return thought, min(rest, total - thought)
 
     def _reasoning(self) -> list[str]:
-        if not thinks(self._request):
+        if not thinks(self._request, self._habits):
             return []
         pieces = tokens.split(prose.reasoning(self._seen, self._seed, self._index))
         if self._exact is not None:

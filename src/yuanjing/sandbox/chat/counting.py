@@ -6,20 +6,34 @@ from yuanjing.sandbox.chat.request import ChatMessage, ChatRequest
 from yuanjing.sandbox.chat.usage import Usage, message_pieces, tools_pieces
 
 
-class Counter:
-    """Counts requests; knows what was sent before."""
+class Prompt:
+    """A request's input, cut into tokens; `marked` are those up to the last explicit cache mark."""
 
-    def __init__(self, cache: PrefixCache) -> None:
-        self._cache = cache
-
-    def count(self, request: ChatRequest, fields: dict[str, object], choices: list[Choice], owner: str) -> Usage:
-        """The usage of `choices`; the prompt counts as sent by `owner` from now on."""
+    def __init__(self, request: ChatRequest, fields: dict[str, object]) -> None:
         pieces = tools_pieces(request, fields)
         marked = 0
         for message in request.messages or []:
             pieces += message_pieces(message)
             if _is_marked(message):
                 marked = len(pieces)
+        self.pieces = pieces
+        self.marked = marked
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens it has."""
+        return len(self.pieces)
+
+
+class Counter:
+    """Counts requests; knows what was sent before."""
+
+    def __init__(self, cache: PrefixCache) -> None:
+        self._cache = cache
+
+    def count(self, prompt: Prompt, choices: list[Choice], owner: str) -> Usage:
+        """The usage of `choices`; the prompt counts as sent by `owner` from now on."""
+        pieces, marked = prompt.pieces, prompt.marked
         completion = sum(choice.tokens for choice in choices)
         reasoning = sum(len(choice.reasoning) for choice in choices)
         if marked >= EXPLICIT_LEAST_TOKENS:

@@ -14,6 +14,7 @@ class Problem(Enum):
     INVALID = auto()
     MISSING = auto()
     UNKNOWN_MODEL = auto()
+    TOO_LONG = auto()
     PAYMENT = auto()
     NO_MONEY = auto()
     RATE_LIMIT = auto()
@@ -37,12 +38,19 @@ STATUS_FAULTS: dict[Fault, Problem] = {
 
 @dataclass(frozen=True)
 class Row:
-    """How a flavour says a problem: HTTP status, type, code, and a text in which `{}` is the detail."""
+    """How a flavour says a problem: HTTP status, type, code, and a text in which `{}` is the detail.
+
+    A text with two details has `{0}` and `{1}`.
+    """
 
     status: int
     type: str
     code: str | int | None
     text: str
+
+    def say(self, refused: "RefusedError") -> str:
+        """The text about this refusal."""
+        return self.text.format(refused.detail, refused.more)
 
 
 class RefusedError(Exception):
@@ -52,10 +60,12 @@ class RefusedError(Exception):
         problem: why.
         detail: what fills the flavour's text.
         param: the parameter at fault, if one is.
+        more: a second detail, for texts that have two.
     """
 
-    def __init__(self, problem: Problem, detail: str = "", param: str | None = None) -> None:
+    def __init__(self, problem: Problem, detail: str = "", param: str | None = None, *, more: str = "") -> None:
         super().__init__(detail)
         self.problem = problem
         self.detail = detail
         self.param = param
+        self.more = more

@@ -103,6 +103,12 @@ class Thinking(Struct, kw_only=True):
     type: Literal["enabled", "disabled", "auto"]
 
 
+class TemplateOptions(Struct, kw_only=True):
+    """What vLLM hands to the model's chat template; Qwen's knows this switch."""
+
+    enable_thinking: bool | None = None
+
+
 class ChatRequest(Struct, kw_only=True):
     """The fields that the sandbox acts on; all others are accepted and named in the answer."""
 
@@ -128,6 +134,7 @@ class ChatRequest(Struct, kw_only=True):
     enable_thinking: bool | None = None
     thinking_budget: Annotated[int, Meta(ge=0)] | None = None
     thinking: Thinking | None = None
+    chat_template_kwargs: TemplateOptions | None = None
     reasoning_effort: Effort | None = None
 
     @property

@@ -7,7 +7,7 @@ from yuanjing.sandbox.chat import answer
 from yuanjing.sandbox.chat import request as requests
 from yuanjing.sandbox.chat.answer import Habits
 from yuanjing.sandbox.chat.cache import PrefixCache
-from yuanjing.sandbox.chat.counting import Counter
+from yuanjing.sandbox.chat.counting import Counter, Prompt
 from yuanjing.sandbox.chat.delivery import HTML, HTML_TYPE, Delivery
 from yuanjing.sandbox.chat.flavours import FLAVOURS
 from yuanjing.sandbox.chat.flavours.openai import Flavour, Head, Json, KeyPolicy
@@ -22,6 +22,8 @@ from yuanjing.sandbox.options import SandboxOptions
 
 CHAT = "/chat/completions"
 MODELS = "/models"
+UNKNOWN_INPUT_TOKENS_MAX = 32_768
+"""What a model of which nothing is known says of its context if `too-long` is asked for."""
 RETRY_AFTER: tuple[Header, ...] = (("retry-after", "1"),)
 
 
@@ -127,8 +129,10 @@ class ChatSimulator:
         self, flavour: Flavour, wanted: ChatRequest, fields: dict[str, object], asked: Asked, whose: tuple[Entry, str]
     ) -> Script:
         entry, owner = whose
+        prompt = Prompt(wanted, fields)
+        _check_length(flavour, wanted.model or "", prompt.tokens, asked.fault)
         choices = answer.make(wanted, fields, asked, self._habits(flavour))
-        usage = self._counter.count(wanted, fields, choices, owner).distorted(asked.fault)
+        usage = self._counter.count(prompt, choices, owner).distorted(asked.fault)
         options = wanted.stream_options
         return Script(
             flavour=flavour,
@@ -153,6 +157,8 @@ class ChatSimulator:
             limit_counts_reasoning=flavour.limit_counts_reasoning,
             calls_in_parallel=flavour.calls_in_parallel,
             heeds_n=flavour.strictness.n_max is not None,
+            thinking_models=flavour.thinking_models,
+            efforts_off=flavour.efforts_off,
             tokens_max=self._options.output_tokens_max,
             echo_chars_max=self._options.echo_chars_max,
         )
@@ -167,6 +173,20 @@ class ChatSimulator:
 def _refused_by(fault: Fault | None) -> RefusedError:
     assert fault is not None
     return RefusedError(STATUS_FAULTS[fault], "****")
+
+
+def _check_length(flavour: Flavour, model: str, tokens: int, fault: Fault | None) -> None:
+    """Refuse an input that is longer than the model's context, or that is to count as if it were.
+
+    Raises:
+        RefusedError: it is.
+    """
+    most = flavour.input_tokens_max.get(model)
+    if fault is Fault.TOO_LONG:
+        most = UNKNOWN_INPUT_TOKENS_MAX if most is None else most
+        tokens += most
+    if most is not None and tokens > most:
+        raise RefusedError(Problem.TOO_LONG, str(most), "messages", more=str(tokens))
 
 
 def _note(entry: Entry, wanted: ChatRequest, messages: list[ChatMessage]) -> None:

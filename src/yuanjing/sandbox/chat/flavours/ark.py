@@ -23,7 +23,16 @@ class Ark(Flavour):
     request_id_header: ClassVar[str] = "X-Request-Id"
     completion_extras: ClassVar[Json] = {"service_tier": "default"}
     message_extras: ClassVar[Json] = {}
-    models: ClassVar[tuple[str, ...]] = ("doubao-seed-1-6-251015", "doubao-seed-1-6-flash-250828")
+    models: ClassVar[tuple[str, ...]] = (
+        "doubao-seed-1-8-251228",
+        "doubao-seed-1-6-251015",
+        "doubao-seed-1-6-flash-250828",
+    )
+    thinking_models: ClassVar[frozenset[str]] = frozenset(
+        {"doubao-seed-1-8-251228", "doubao-seed-1-6-251015", "doubao-seed-1-6-flash-250828"}
+    )
+    efforts_off: ClassVar[frozenset[str]] = frozenset({"none", "minimal"})
+    input_tokens_max: ClassVar[dict[str, int]] = dict.fromkeys(thinking_models, 262_144)
     owner: ClassVar[str] = "volcengine"
     problems: ClassVar[dict[Problem, Row]] = {
         **_BASE,
@@ -33,6 +42,9 @@ class Ark(Flavour):
         Problem.MISSING: Row(400, "BadRequest", "MissingParameter", "The required parameter `{}` is missing."),
         Problem.UNKNOWN_MODEL: Row(
             404, "NotFound", "InvalidEndpointOrModel.NotFound", "The model or endpoint {} does not exist."
+        ),
+        Problem.TOO_LONG: Row(
+            400, "BadRequest", "InvalidParameter", "Total tokens of image and text exceed max message tokens."
         ),
         Problem.PAYMENT: Row(402, "Forbidden", "PaymentRequired", "Payment is required."),
         Problem.NO_MONEY: Row(403, "Forbidden", "AccountOverdueError", "The account has an overdue balance."),
@@ -57,7 +69,7 @@ class Ark(Flavour):
     def error(self, refused: RefusedError, request_id: str) -> tuple[int, Json]:
         """See `Flavour.error`."""
         row = self.problems[refused.problem]
-        text = f"{row.text.format(refused.detail)} Request id: {request_id}"
+        text = f"{row.say(refused)} Request id: {request_id}"
         return row.status, {
             "error": {"code": row.code, "message": text, "param": refused.param or "", "type": row.type}
         }

@@ -25,6 +25,12 @@ class DashScope(Flavour):
     completion_extras: ClassVar[Json] = {}
     message_extras: ClassVar[Json] = {}
     models: ClassVar[tuple[str, ...]] = ("qwen3-max", "qwen-plus", "qwen-flash", "qwen3-235b-a22b-thinking-2507")
+    thinking_models: ClassVar[frozenset[str]] = frozenset()
+    input_tokens_max: ClassVar[dict[str, int]] = {
+        "qwen3-max": 258_048,
+        "qwen3-vl-plus": 260_096,
+        "qwen-flash": 997_952,
+    }
     owner: ClassVar[str] = "system"
     problems: ClassVar[dict[Problem, Row]] = {
         **_BASE,
@@ -32,6 +38,12 @@ class DashScope(Flavour):
         Problem.BAD_KEY: Row(401, _INVALID, "invalid_api_key", "Incorrect API key provided."),
         Problem.INVALID: Row(400, _INVALID, "invalid_parameter_error", "{}"),
         Problem.MISSING: Row(400, _INVALID, "invalid_parameter_error", "Required parameter '{}' missing."),
+        Problem.TOO_LONG: Row(
+            400,
+            _INVALID,
+            "invalid_parameter_error",
+            "<400> InternalError.Algo.InvalidParameter: Range of input length should be [1, {0}]",
+        ),
         Problem.NO_MONEY: Row(
             400, "Arrearage", "Arrearage", "Access denied, please make sure your account is in good standing."
         ),
@@ -59,7 +71,7 @@ class DashScope(Flavour):
     def error(self, refused: RefusedError, request_id: str) -> tuple[int, Json]:
         """See `Flavour.error`."""
         row = self.problems[refused.problem]
-        text = row.text.format(refused.detail)
+        text = row.say(refused)
         error = {"code": row.code, "message": text, "param": None, "type": row.type}
         return row.status, {"error": error, "request_id": request_id}
 

@@ -25,7 +25,9 @@ class DeepSeek(Flavour):
     request_id_header: ClassVar[str] = "x-ds-trace-id"
     completion_extras: ClassVar[Json] = {"system_fingerprint": "fp_sandbox"}
     message_extras: ClassVar[Json] = {}
-    models: ClassVar[tuple[str, ...]] = ("deepseek-chat", "deepseek-reasoner")
+    models: ClassVar[tuple[str, ...]] = ("deepseek-v4-flash", "deepseek-v4-pro", "deepseek-chat", "deepseek-reasoner")
+    thinking_models: ClassVar[frozenset[str]] = frozenset({"deepseek-v4-flash", "deepseek-v4-pro"})
+    input_tokens_max: ClassVar[dict[str, int]] = dict.fromkeys(models, 1_000_000)
     owner: ClassVar[str] = "deepseek"
     problems: ClassVar[dict[Problem, Row]] = {
         **_BASE,
@@ -36,6 +38,13 @@ class DeepSeek(Flavour):
         Problem.INVALID: Row(422, _INVALID, _INVALID, "{}"),
         Problem.MISSING: Row(400, _INVALID, _INVALID, "missing field `{}`"),
         Problem.UNKNOWN_MODEL: Row(400, _INVALID, _INVALID, "Model Not Exist"),
+        Problem.TOO_LONG: Row(
+            400,
+            _INVALID,
+            _INVALID,
+            "This model's maximum context length is {0} tokens. However, you requested {1} tokens. "
+            "Please reduce the length of the messages or completion.",
+        ),
         Problem.PAYMENT: Row(402, "unknown_error", _INVALID, "Insufficient Balance"),
         Problem.NO_MONEY: Row(402, "unknown_error", _INVALID, "Insufficient Balance"),
         Problem.RATE_LIMIT: Row(429, "rate_limit_error", "rate_limit", "Rate Limit Reached"),

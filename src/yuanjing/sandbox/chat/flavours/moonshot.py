@@ -22,7 +22,14 @@ class Moonshot(Flavour):
     request_id_header: ClassVar[str] = "msh-request-id"
     completion_extras: ClassVar[Json] = {}
     message_extras: ClassVar[Json] = {}
-    models: ClassVar[tuple[str, ...]] = ("kimi-k2.5", "kimi-k2-thinking", "moonshot-v1-8k")
+    models: ClassVar[tuple[str, ...]] = ("kimi-k2.6", "kimi-k2.5", "kimi-k2-thinking", "moonshot-v1-8k")
+    thinking_models: ClassVar[frozenset[str]] = frozenset({"kimi-k2.6", "kimi-k2.5"})
+    input_tokens_max: ClassVar[dict[str, int]] = {
+        "kimi-k2.6": 262_144,
+        "kimi-k2.5": 262_144,
+        "kimi-k2-thinking": 262_144,
+        "moonshot-v1-8k": 8_192,
+    }
     owner: ClassVar[str] = "moonshot"
     problems: ClassVar[dict[Problem, Row]] = {
         **_BASE,
@@ -32,6 +39,9 @@ class Moonshot(Flavour):
         Problem.MISSING: Row(400, _INVALID, None, "Invalid request: {} is required"),
         Problem.UNKNOWN_MODEL: Row(
             404, "resource_not_found_error", None, "Not found the model {} or Permission denied"
+        ),
+        Problem.TOO_LONG: Row(
+            400, _INVALID, None, "Invalid request: Your request exceeded model token limit: {0} (requested: {1})"
         ),
         Problem.NO_MONEY: Row(
             429,
@@ -47,7 +57,7 @@ class Moonshot(Flavour):
     def error(self, refused: RefusedError, request_id: str) -> tuple[int, Json]:  # noqa: ARG002  # not told here
         """See `Flavour.error`."""
         row = self.problems[refused.problem]
-        return row.status, {"error": {"message": row.text.format(refused.detail), "type": row.type}}
+        return row.status, {"error": {"message": row.say(refused), "type": row.type}}
 
     def usage(self, usage: Usage) -> Json:
         """See `Flavour.usage`."""

@@ -31,6 +31,8 @@ class Ollama(Flavour):
     completion_extras: ClassVar[Json] = {"system_fingerprint": "fp_ollama"}
     message_extras: ClassVar[Json] = {}
     models: ClassVar[tuple[str, ...]] = ("qwen3:8b", "deepseek-r1:8b", "llama3.2:3b")
+    thinking_models: ClassVar[frozenset[str]] = frozenset({"qwen3:8b"})
+    input_tokens_max: ClassVar[dict[str, int]] = {}
     owner: ClassVar[str] = "library"
     problems: ClassVar[dict[Problem, Row]] = {
         **_BASE,
@@ -38,6 +40,7 @@ class Ollama(Flavour):
         Problem.INVALID: Row(400, _INVALID, None, "{}"),
         Problem.MISSING: Row(400, _INVALID, None, "{} is required"),
         Problem.UNKNOWN_MODEL: Row(404, "not_found_error", None, "model '{}' not found"),
+        Problem.TOO_LONG: Row(400, "api_error", None, "prompt too long; exceeded max context length"),
         Problem.PAYMENT: Row(402, "api_error", None, "payment required"),
         Problem.NO_MONEY: Row(402, "api_error", None, "payment required"),
         Problem.RATE_LIMIT: Row(429, "api_error", None, "too many requests"),

@@ -57,6 +57,9 @@ class Flavour:
         completion_extras: what else a plain answer has.
         message_extras: what else its message has.
         models: examples for the model list; every other name is accepted too.
+        thinking_models: those that reason unless the request says otherwise.
+        efforts_off: values of `reasoning_effort` that switch reasoning off.
+        input_tokens_max: the longest input of a model; one that is not here has no limit.
     """
 
     name: ClassVar[str] = "openai"
@@ -75,6 +78,15 @@ class Flavour:
     completion_extras: ClassVar[Json] = {"service_tier": "default", "system_fingerprint": "fp_sandbox"}
     message_extras: ClassVar[Json] = {"refusal": None, "annotations": []}
     models: ClassVar[tuple[str, ...]] = ("gpt-5.1", "gpt-5-mini", "gpt-4.1")
+    thinking_models: ClassVar[frozenset[str]] = frozenset({"gpt-5-mini"})
+    efforts_off: ClassVar[frozenset[str]] = frozenset({"none"})
+    input_tokens_max: ClassVar[dict[str, int]] = {
+        "gpt-5.6-luna": 1_050_000,
+        "gpt-5.6-terra": 1_050_000,
+        "gpt-5.1": 272_000,
+        "gpt-5-mini": 272_000,
+        "gpt-4.1": 1_047_576,
+    }
     owner: ClassVar[str] = "openai"
     problems: ClassVar[dict[Problem, Row]] = {
         Problem.NO_KEY: Row(401, _INVALID, None, "You didn't provide an API key."),
@@ -83,6 +95,12 @@ class Flavour:
         Problem.MISSING: Row(400, _INVALID, "missing_required_parameter", "Missing required parameter: '{}'."),
         Problem.UNKNOWN_MODEL: Row(
             404, _INVALID, "model_not_found", "The model `{}` does not exist or you do not have access to it."
+        ),
+        Problem.TOO_LONG: Row(
+            400,
+            _INVALID,
+            "context_length_exceeded",
+            "This model's maximum context length is {0} tokens. However, your messages resulted in {1} tokens.",
         ),
         Problem.PAYMENT: Row(402, "billing_error", "payment_required", "Payment is required."),
         Problem.NO_MONEY: Row(
@@ -115,7 +133,7 @@ class Flavour:
         row = self.problems[refused.problem]
         return row.status, {
             "error": {
-                "message": row.text.format(refused.detail),
+                "message": row.say(refused),
                 "type": row.type,
                 "param": refused.param,
                 "code": row.code,

@@ -23,12 +23,21 @@ class Vllm(Flavour):
     completion_extras: ClassVar[Json] = {"service_tier": None, "system_fingerprint": None, "prompt_logprobs": None}
     message_extras: ClassVar[Json] = {}
     models: ClassVar[tuple[str, ...]] = ("Qwen/Qwen3-32B", "deepseek-ai/DeepSeek-R1-0528")
+    thinking_models: ClassVar[frozenset[str]] = frozenset({"Qwen/Qwen3-32B"})
+    input_tokens_max: ClassVar[dict[str, int]] = {"Qwen/Qwen3-32B": 40_960, "deepseek-ai/DeepSeek-R1-0528": 163_840}
     owner: ClassVar[str] = "vllm"
     problems: ClassVar[dict[Problem, Row]] = {
         **_BASE,
         Problem.INVALID: Row(400, "BadRequestError", 400, "{}"),
         Problem.MISSING: Row(400, "BadRequestError", 400, "Field required: {}"),
         Problem.UNKNOWN_MODEL: Row(404, "NotFoundError", 404, "The model `{}` does not exist."),
+        Problem.TOO_LONG: Row(
+            400,
+            "BadRequestError",
+            400,
+            "This model's maximum context length is {0} tokens. However, your request has {1} input tokens. "
+            "Please reduce the length of the input messages.",
+        ),
         Problem.PAYMENT: Row(402, "PaymentRequired", 402, "Payment is required."),
         Problem.NO_MONEY: Row(402, "PaymentRequired", 402, "Payment is required."),
         Problem.RATE_LIMIT: Row(429, "TooManyRequests", 429, "Too many requests."),
