@@ -112,6 +112,29 @@ def test_keys_that_do_not_open(serve, upstream, dialect):
     assert server.bank.calls == 0
 
 
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("is_cached", [False, True])
+def test_the_secret_of_a_key_that_is_good_counts(serve, upstream, dialect, is_cached):
+    server = serve(api_key())
+    if is_cached:
+        assert post(server, dialect, user("x")).status == 200
+    upstream.seen.clear()
+    wrong_secret = format_key(Book.TEST, KEY.split("_")[2][:8], "x" * 32)
+    assert wrong_secret[:16] == KEY[:16]
+    for _ in range(2):
+        refused(post(server, dialect, user("x"), key=wrong_secret), 401, "invalid_api_key", "Invalid API Key")
+    assert not upstream.seen
+    assert post(server, dialect, user("x")).status == 200
+
+
+def test_all_choices_that_may_be_made_are_set_aside(serve):
+    server = serve(api_key())
+    for n in (1, 2):
+        assert post(server, "openai", user("x" * 8, n=n, max_tokens=10, temperature=0.5)).status == 200
+    one, two = server.spool.records[-2:]
+    assert two.ceiling_nanos - one.ceiling_nanos == 10 * 12_800
+
+
 def test_a_wrong_key_is_looked_up_once(serve):
     server = serve(api_key())
     unknown = format_key(Book.TEST, "Unknown1", "x" * 32)
@@ -254,7 +277,8 @@ def test_requests_a_minute(serve, dialect):
     assert statuses == [200] * 4 + [429] * 2
     reply = post(server, dialect, user("x"))
     refused(reply, 429, "rate_limit_exceeded", "Too many requests")
-    assert reply.headers["retry-after"] == "1"
+    # The first of the four opened a minute; how much of it has gone depends on how fast this test runs.
+    assert 30 <= int(reply.headers["retry-after"]) <= 60
     assert "x-should-retry" not in reply.headers
 
 
@@ -277,7 +301,8 @@ def test_concurrency_and_its_end(serve, upstream):
         for thread in threads:
             thread.start()
         time.sleep(0.15)
-        assert post(server, "openai", user("x")).status == 429
+        reply = post(server, "openai", user("x"))
+        assert (reply.status, reply.headers["retry-after"]) == (429, "1")
         for thread in threads:
             thread.join()
     finally:

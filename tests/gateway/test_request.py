@@ -132,7 +132,7 @@ RAW_FIELDS = [
     b'"top_logprobs":3',
     b'"parallel_tool_calls":false',
     b'"enable_thinking":true',
-    b'"max_completion_tokens":17',
+    b'"max_tokens":17',
     b'"x_unknown":{"a":[1.50,{"b":null}],"\\u0061":"\\ud83d\\ude00"}',
     b'"metadata":{"z":"1","a":"2"}',
     b'"service_tier":null',
@@ -390,19 +390,40 @@ def test_the_output_is_bounded_by_what_a_provider_may_heed():
     assert read(user("x", max_tokens=10, max_completion_tokens=50)).output_tokens_max(limits) == 57
 
 
-def test_a_clamp_goes_into_every_limit_that_was_given():
-    def body(clamp_field=None, **fields):
-        return json.loads(read(user("x", **fields)).upstream_body(b'"m"', 20, clamp_field))
+def limits_sent(limit_field, clamp_to=None, **fields):
+    body = json.loads(read(user("x", **fields)).upstream_body(b'"m"', clamp_to, limit_field))
+    return {name: body[name] for name in ("max_tokens", "max_completion_tokens") if name in body}
 
-    assert body()["max_tokens"] == 20
-    assert body("max_completion_tokens")["max_completion_tokens"] == 20
-    assert "max_tokens" not in body("max_completion_tokens")
-    assert body(max_tokens=100)["max_tokens"] == 20
-    assert body(max_completion_tokens=100)["max_completion_tokens"] == 20
-    both = body(max_tokens=100, max_completion_tokens=90)
-    assert (both["max_tokens"], both["max_completion_tokens"]) == (20, 20)
-    low = body(max_tokens=100, max_completion_tokens=5)
-    assert (low["max_tokens"], low["max_completion_tokens"]) == (20, 5)
+
+def test_a_clamp_goes_into_every_limit_that_was_given():
+    assert limits_sent(None, 20) == {"max_tokens": 20}
+    assert limits_sent("max_completion_tokens", 20) == {"max_completion_tokens": 20}
+    assert limits_sent(None, 20, max_tokens=100) == {"max_tokens": 20}
+    assert limits_sent(None, 20, max_completion_tokens=100) == {"max_completion_tokens": 20}
+    both = {"max_tokens": 100, "max_completion_tokens": 90}
+    assert limits_sent(None, 20, **both) == {"max_tokens": 20, "max_completion_tokens": 20}
+    assert limits_sent(None, 20, max_tokens=100, max_completion_tokens=5) == {
+        "max_tokens": 20,
+        "max_completion_tokens": 5,
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "other"), [("max_tokens", "max_completion_tokens"), ("max_completion_tokens", "max_tokens")]
+)
+def test_a_limit_goes_under_the_name_that_the_provider_heeds(name, other):
+    assert limits_sent(name) == {}
+    assert limits_sent(name, **{name: 7}) == {name: 7}
+    assert limits_sent(name, **{other: 7}) == {name: 7}
+    assert limits_sent(name, **{other: 7, name: None}) == {name: 7}
+    assert limits_sent(name, **{other: 7, name: 9}) == {name: 9}
+    assert limits_sent(name, 5, **{other: 7}) == {name: 5}
+    assert limits_sent(None, **{other: 7, name: 9}) == {other: 7, name: 9}
+
+
+def test_an_image_counts_as_one_whatever_its_part_is_called():
+    part = {"image_url": {"url": "https://x/y.png"}}
+    assert read({"model": "m", "messages": [{"role": "user", "content": [part]}]}).images == 1
 
 
 def test_our_count_of_the_prompt_takes_texts_and_tools():

@@ -17,7 +17,7 @@ from yuanjing.gateway.conversation import ClientSide, Conversation, Desk, State
 from yuanjing.gateway.directory import Directory, KeyEntry, OfferEntry, Route, drains
 from yuanjing.gateway.options import GatewayOptions
 from yuanjing.gateway.purse import Purse, Purses
-from yuanjing.gateway.request import ChatRequest
+from yuanjing.gateway.request import ChatRequest, token_limit_field
 from yuanjing.gateway.routing import Failure, timed_out
 from yuanjing.gateway.settlement import Amounts, Spooler, amounts
 from yuanjing.gateway.translate.llmage_openai import LlmageAnswer
@@ -181,8 +181,8 @@ class Exchange(Conversation):
 
     def _upstream_body(self, route: Route) -> bytes:
         assert self._request is not None
-        clamp_field = "max_completion_tokens" if "max_completion_tokens" in route.channel.provider.quirks else None
-        return self._request.upstream_body(route.upstream_model_json, self._clamp_to, clamp_field)
+        limit_field = token_limit_field(route.channel.provider.quirks)
+        return self._request.upstream_body(route.upstream_model_json, self._clamp_to, limit_field)
 
     async def _connect(self, attempt: Attempt, route: Route) -> None:
         try:

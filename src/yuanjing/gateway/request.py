@@ -245,7 +245,7 @@ class ChatRequest:
         except msgspec.ValidationError as error:
             raise self._invalid_messages(error) from error
         for part in parts:
-            if part.type == "image_url":
+            if part.type == "image_url" or part.image_url is not None:
                 self.images += 1
                 image = part.image_url
                 url = image.url if isinstance(image, _ImageUrl) else image or ""
@@ -282,8 +282,12 @@ class ChatRequest:
         asked = limits.output_tokens_max if self.max_tokens is None else min(self.max_tokens, limits.output_tokens_max)
         return asked + limits.reasoning_tokens_max
 
-    def upstream_body(self, upstream_model_json: bytes, clamp_to: int | None, clamp_field: str | None) -> bytes:
-        """The body for a provider: its model name, our wish for usage, a clamped maximum; all else as it came."""
+    def upstream_body(self, upstream_model_json: bytes, clamp_to: int | None, limit_field: str | None) -> bytes:
+        """The body for a provider: its model name, our wish for usage, a clamped maximum; all else as it came.
+
+        `limit_field` is the one field for the longest answer that the provider knows, None if it knows both of them:
+        one that it passes over would leave the answer unbounded, and what it makes then is more than was set aside.
+        """
         fields = dict(self.fields)
         fields["model"] = Raw(upstream_model_json)
         if self.is_stream:
@@ -291,10 +295,20 @@ class ChatRequest:
             fields["stream_options"] = self._stream_options()
         elif "stream" in fields:
             fields["stream"] = Raw(b"false")
-        if clamp_to is not None:
-            for name, value in (self.token_limits or {clamp_field or "max_tokens": clamp_to}).items():
-                fields[name] = Raw(b"%d" % min(value, clamp_to))
+        if self.token_limits or clamp_to is not None:
+            self._limit_output(fields, clamp_to, limit_field)
         return encode(fields)
+
+    def _limit_output(self, fields: dict[str, Raw], clamp_to: int | None, limit_field: str | None) -> None:
+        limits = self.token_limits
+        if limits and limit_field is not None and limits.keys() != {limit_field}:
+            for name in limits:
+                del fields[name]
+            limits = {limit_field: limits.get(limit_field) or max(limits.values())}
+            fields[limit_field] = Raw(b"%d" % limits[limit_field])
+        if clamp_to is not None:
+            for name, value in (limits or {limit_field or "max_tokens": clamp_to}).items():
+                fields[name] = Raw(b"%d" % min(value, clamp_to))
 
     def _stream_options(self) -> Raw:
         given = self.fields.get("stream_options")
@@ -303,6 +317,13 @@ class ChatRequest:
         options = _decode_fields(given)
         options["include_usage"] = Raw(b"true")
         return Raw(encode(options))
+
+
+def token_limit_field(quirks: tuple[str, ...]) -> str | None:
+    """The field for the longest answer that a provider with these quirks knows; None if it knows both."""
+    if "either_token_limit" in quirks:
+        return None
+    return "max_completion_tokens" if "max_completion_tokens" in quirks else "max_tokens"
 
 
 def _truth(dialect: Dialect, value: int | str) -> bool:

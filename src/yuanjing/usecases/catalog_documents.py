@@ -22,6 +22,7 @@ from yuanjing.kit.tomlfile import Document, Problem, Table
 PROTOCOLS = ("openai_compatible",)
 QUIRKS = (
     "credential_optional",
+    "either_token_limit",
     "empty_lines_before_json",
     "error_flat",
     "max_completion_tokens",
