@@ -247,3 +247,20 @@ def test_the_highest_version_counts_not_the_latest_start(upstream):
     with GatewayServer(directory) as server:
         assert post(server, "openai", user("x")).json["usage"]["cost"] == "0.006"
         assert server.spool.records[0].price_id == "price_2"
+
+
+@pytest.mark.parametrize("address", ["http://h:99999/v1", "http://[::1/v1", "nonsense"])
+def test_a_channel_that_cannot_be_made_is_left_out_and_stops_nothing(upstream, address):
+    bad = channel(address, id="ch_bad", priority=0)
+    directory, node = FakeDirectory([channel(upstream.url, priority=1)]), FakeNode()
+    with GatewayServer(directory, node=node) as server:
+        directory.channels.insert(0, bad)
+        node.pending.append((Topic.CATALOG, ""))
+        wait_until(lambda: any(event.startswith("a channel cannot be served") for _, event, _ in server.log.lines))
+        assert post(server, "openai", user("x")).status == 200
+        directory.keys = [api_key(revoked_at=1.0)]
+        node.pending.append((Topic.KEY, "AbCd1234"))
+        wait_until(lambda: post(server, "openai", user("x")).status == 401)
+    with GatewayServer(FakeDirectory([bad, channel(upstream.url, priority=1)])) as server:
+        assert post(server, "openai", user("x")).status == 200
+        assert list(server.gateway.directory.channels) == ["ch_1"]

@@ -82,6 +82,8 @@ async def test_offers_are_found_by_any_name(catalog_store, clock, box):
         ({"base_url": "https://example.com/v1?key=1"}, SECRET),
         ({"base_url": "https://example.com\\@evil.example"}, SECRET),
         ({"base_url": "file:///etc/passwd"}, SECRET),
+        ({"base_url": "http://h:99999/v1"}, SECRET),
+        ({"base_url": "http://[::1/v1"}, SECRET),
         ({"priority": -1}, SECRET),
         ({"weight": 0}, SECRET),
         ({"connections_max": 0}, SECRET),

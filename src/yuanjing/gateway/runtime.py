@@ -6,43 +6,32 @@ The loops run for the whole life of the process: heartbeat, signals, ticks, and 
 import asyncio
 import hmac
 import ipaddress
-import json
 import random
-import ssl
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from yuanjing.domain.catalog import Offer, Operation
 from yuanjing.domain.errors import FencedError, SpoolError, YuanjingError
 from yuanjing.domain.money import Book
 from yuanjing.gateway.admission import admit, early_refusal
 from yuanjing.gateway.client import DefaultHeaders
 from yuanjing.gateway.counters import Counters
 from yuanjing.gateway.directory import (
-    ChannelState,
     Directory,
-    DirectoryContent,
     DirectorySource,
     KeyCache,
     KeyEntry,
     Network,
-    OfferEntry,
-    OpenChannel,
-    Route,
-    offer_entry,
 )
 from yuanjing.gateway.exchange import Exchange
+from yuanjing.gateway.loading import Loader
 from yuanjing.gateway.options import GatewayOptions
 from yuanjing.gateway.purse import LeaseSource, Purses
 from yuanjing.gateway.settlement import Spooler
-from yuanjing.gateway.upstream import ChannelPool
 from yuanjing.kit.clock import Clock
 from yuanjing.kit.ids import usage_id
 from yuanjing.ports.spool import SpoolWriter
 from yuanjing.ports.store import Topic
-
-_USER_AGENT = b"yuanjing/0.1"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -140,7 +129,7 @@ class Gateway:
         self._is_fenced = False
         self._spool_is_broken = False
         self._has_directory = False
-        self._tls: ssl.SSLContext | None = None
+        self._loader = Loader(parts.options, now=self.now, on_bad_channel=self._bad_channel)
 
     # Services
 
@@ -331,74 +320,12 @@ class Gateway:
 
     async def _reload(self) -> None:
         content = await self._parts.directory.load()
-        channels = {c.id: self._channel(c, content) for c in content.channels if c.provider_id in content.providers}
-        prices = sorted(content.prices, key=lambda p: p.version)
-        entries: list[OfferEntry] = []
-        for offer in content.offers:
-            if offer.operation is not Operation.CHAT or offer.chat is None:
-                continue
-            routes = {str(book.value): _routes(offer, book, content, channels) for book in Book}
-            own = tuple(p for p in prices if p.offer_id == offer.id)
-            entries.append(offer_entry(offer, offer.chat, own, routes))
+        entries, channels = self._loader.snapshot(content, self.directory.channels)
         self.directory.install(entries, channels)
         self._has_directory = True
 
-    def _channel(self, channel: OpenChannel, content: DirectoryContent) -> ChannelState:
-        """The channel's state; connections and counters of an unchanged one are kept."""
-        provider = content.providers[channel.provider_id]
-        fingerprint = (channel.base_url, channel.credential, channel.connections_max, provider)
-        known = self.directory.channels.get(channel.id)
-        if known is not None and known.fingerprint == fingerprint:
-            known.priority, known.weight, known.name = channel.priority, channel.weight, channel.name
-            return known
-        options = self.options
-        pool = ChannelPool(
-            channel.base_url,
-            connections_max=channel.connections_max,
-            connect_seconds=options.connect_seconds,
-            header_bytes_max=options.upstream_header_bytes_max,
-            tls=self._tls_context,
-            now=self.now,
-        )
-        credential = b"authorization: Bearer " + channel.credential.encode() + b"\r\n" if channel.credential else b""
-        head = (
-            b"POST " + pool.path.encode() + b"/chat/completions HTTP/1.1\r\nhost: " + pool.host_header + b"\r\n"
-            + credential
-            + b"content-type: application/json\r\naccept: application/json, text/event-stream\r\n"
-            b"accept-encoding: identity\r\nuser-agent: " + _USER_AGENT + b"\r\ncontent-length: "
-        )  # fmt: skip
-        return ChannelState(
-            id=channel.id,
-            name=channel.name,
-            book=channel.book,
-            provider=provider,
-            priority=channel.priority,
-            weight=channel.weight,
-            pool=pool,
-            head=head,
-            fingerprint=fingerprint,
-        )
-
-    def _tls_context(self) -> ssl.SSLContext:
-        if self._tls is None:
-            self._tls = ssl.create_default_context(cafile=self.options.ca_file)
-        return self._tls
-
-
-def _routes(
-    offer: Offer, book: Book, content: DirectoryContent, channels: dict[str, ChannelState]
-) -> tuple[Route, ...]:
-    """The channels of the book that serve the offer, with the model name that each expects."""
-    routes: list[Route] = []
-    for channel in content.channels:
-        upstream_model = channel.upstream_models.get(offer.id) or offer.providers.get(channel.provider_id)
-        if channel.book is not book or upstream_model is None or channel.id not in channels:
-            continue
-        if channel.offers and offer.id not in channel.offers:
-            continue
-        encoded = json.dumps(upstream_model).encode()
-        routes.append(Route(channel=channels[channel.id], upstream_model=upstream_model, upstream_model_json=encoded))
-    return tuple(routes)
+    def _bad_channel(self, channel_id: str, error: Exception) -> None:
+        self._log.error("a channel cannot be served and is left out", channel=channel_id, exc_info=error)
 
 
 async def _run(coroutine: Coroutine[object, object, None]) -> None:

@@ -8,9 +8,10 @@ import ssl
 from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Protocol, cast
-from urllib.parse import urlsplit
 
 import httptools
+
+from yuanjing.kit.baseurl import parse_base_url
 
 _SWITCHING_PROTOCOLS = 101
 _OK_MIN = 200
@@ -253,12 +254,12 @@ class ChannelPool:
         tls: Callable[[], ssl.SSLContext],
         now: Callable[[], float],
     ) -> None:
-        parts = urlsplit(base_url)
-        self.host = parts.hostname or ""
-        self.is_tls = parts.scheme == "https"
-        self.port = parts.port or (443 if self.is_tls else 80)
-        self.host_header = (parts.netloc.rpartition("@")[2]).encode("idna" if not parts.netloc.isascii() else "ascii")
-        self.path = parts.path.rstrip("/")
+        address = parse_base_url(base_url)
+        self.host = address.host
+        self.is_tls = address.is_tls
+        self.port = address.port
+        self.host_header = address.host_header.encode()
+        self.path = address.path
         self.header_bytes_max = header_bytes_max
         self.now = now
         self.connections_max = connections_max

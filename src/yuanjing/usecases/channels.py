@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from yuanjing.domain.catalog import Channel, Provider
 from yuanjing.domain.errors import InvalidInputError, NotFoundError
 from yuanjing.domain.money import Book
+from yuanjing.kit.baseurl import parse_base_url
 from yuanjing.kit.clock import Clock
 from yuanjing.kit.ids import sortable_id
 from yuanjing.kit.secretbox import SecretBox, SecretBoxError
@@ -17,7 +18,6 @@ from yuanjing.usecases.catalog import find_offer
 
 PRIORITY_MAX, WEIGHT_MAX, CONNECTIONS_MAX = 1000, 10_000, 65_536
 SANDBOX_NAME = "sandbox"
-_ADDRESS = re.compile(r"https?://[^\s/?#@\\]+(/[^\s?#\\]*)?")
 _CREDENTIAL = re.compile(r"[\x21-\x7e]{0,4096}")
 
 
@@ -266,8 +266,10 @@ def _upstream_models(tx: Tx, provider: Provider, names: Mapping[str, str]) -> di
 
 
 def _checked(channel: Channel) -> Channel:
-    if not _ADDRESS.fullmatch(channel.base_url):
-        raise InvalidInputError("base_url: write an address such as https://example.com/v1", param="base_url")
+    try:
+        parse_base_url(channel.base_url)
+    except ValueError as error:
+        raise InvalidInputError(f"base_url: {error}", param="base_url") from None
     if not channel.name.isprintable() or not 1 <= len(channel.name) <= 100:  # noqa: PLR2004  # as everywhere
         raise InvalidInputError("name: from 1 to 100 printable characters", param="name")
     for name, value, low, high in (
