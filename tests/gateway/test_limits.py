@@ -1,5 +1,7 @@
 """Requests and tokens a minute and concurrency of one key in one process."""
 
+from copy import copy
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,6 +55,57 @@ def test_tokens_a_minute_count_when_they_are_known():
     meter.finish(1, 1001.0)
     assert not meter.admit(limits, 1002.0, 1)
     assert meter.admit(limits, 1061.0, 1)  # a little of the minute before has slid out
+
+
+@given(
+    st.integers(min_value=1, max_value=50),
+    st.lists(st.tuples(st.floats(min_value=0, max_value=50), st.integers(min_value=0, max_value=30)), max_size=40),
+    st.sampled_from(["requests_per_minute", "tokens_per_minute"]),
+)
+def test_who_waits_as_long_as_told_is_admitted_and_not_much_earlier(limit, steps, name):
+    meter, limits, now = KeyMeter(), KeyLimits(**{name: limit}), 5000.0
+    for gap, tokens in steps:
+        now += gap
+        if meter.admit(limits, now, 1):
+            meter.finish(tokens, now)
+            continue
+        wait = meter.wait_seconds(limits, now, 1)
+        assert 1 <= wait <= 60
+        if wait > 2:
+            assert not copy(meter).admit(limits, now + wait - 1.001, 1)
+        if wait < 60:  # a longer wait is told in parts
+            assert copy(meter).admit(limits, now + wait + 1e-6, 1)
+        now += wait + 1e-6
+        for _ in range(60):
+            if meter.admit(limits, now, 1):
+                break
+            now += meter.wait_seconds(limits, now, 1) + 1e-6
+        else:
+            raise AssertionError(limits)
+        meter.finish(0, now)
+
+
+@pytest.mark.parametrize(("now", "wait"), [(1000.0, 60), (1000.5, 60), (1020.0, 40), (1059.2, 1), (1059.9, 1)])
+def test_the_rest_of_the_minute(now, wait):
+    meter, limits = KeyMeter(), KeyLimits(requests_per_minute=1)
+    assert meter.admit(limits, 1000.0, 1)
+    meter.finish(0, 1000.0)
+    assert not meter.admit(limits, now, 1)
+    assert meter.wait_seconds(limits, now, 1) == wait
+
+
+def test_a_busy_key_waits_a_second():
+    meter, limits = KeyMeter(), KeyLimits(requests_per_minute=100, concurrency=1)
+    assert meter.admit(limits, 1000.0, 1)
+    assert not meter.admit(limits, 1000.0, 1)
+    assert meter.wait_seconds(limits, 1000.0, 1) == 1
+
+
+def test_the_longer_wait_is_told():
+    meter, limits = KeyMeter(), KeyLimits(requests_per_minute=1, tokens_per_minute=10)
+    assert meter.admit(limits, 1000.0, 1)
+    meter.finish(20, 1000.0)
+    assert meter.wait_seconds(limits, 1050.0, 1) == 40  # ten of the twenty have slid out at 1090
 
 
 def test_concurrency():

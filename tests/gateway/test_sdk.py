@@ -1,10 +1,12 @@
 """The official SDK on both base addresses: streams, tools, errors as its exceptions, and its retries."""
 
 import threading
+import time
+from types import SimpleNamespace
 
 import openai
 import pytest
-from tests.support.chat import ScriptedUpstream, plain
+from tests.support.chat import ANSWER, ScriptedUpstream, plain
 from tests.support.gateway import (
     KEY,
     LIMITS,
@@ -255,6 +257,25 @@ def test_too_many_requests_are_tried_again():
         assert create(made, model="qwen3-max").choices[0].message.content == "ok"
         first.join()
         assert server.gateway.counters.refusals["rate_limit_exceeded"] == 1
+
+
+def test_a_key_s_limit_a_minute_is_waited_for(monkeypatch):
+    """The SDK sleeps as long as `Retry-After` says, if that is at most a minute; else it gives up within seconds."""
+    waits = []
+    monkeypatch.setattr(openai._base_client, "time", SimpleNamespace(sleep=waits.append, time=time.monotonic))
+    with (
+        ScriptedUpstream(ANSWER) as upstream,
+        GatewayServer(
+            FakeDirectory([channel(upstream.url)], keys=[api_key(limits=KeyLimits(requests_per_minute=1))])
+        ) as server,
+        client(server, max_retries=1) as made,
+    ):
+        create(made, model="qwen3-max")
+        with pytest.raises(openai.RateLimitError, match="try again in"):
+            create(made, model="qwen3-max")
+        assert len(upstream.seen) == 1
+    assert len(waits) == 1
+    assert 30 <= waits[0] <= 60
 
 
 # async

@@ -99,10 +99,14 @@ def admit_key(gateway: Services, exchange: Exchange, key: KeyEntry) -> None:
         _check_key(exchange, key, wall)
         request = ChatRequest(exchange.dialect, exchange.take_body())
         offer, price = _find(gateway, key, request, wall)
-        if key.has_limits:
-            _count(gateway, key)
     except RequestError as error:
         exchange.refuse(error.code, error.message, error.param)
+        return
+    # Counted last of all checks, since what is counted must be finished again.
+    if key.has_limits and not key.meter.admit(key.limits, gateway.now(), gateway.processes):
+        wait = key.meter.wait_seconds(key.limits, gateway.now(), gateway.processes)
+        message = f"Too many requests for the limits of this API key; try again in {wait} s"
+        exchange.refuse("rate_limit_exceeded", message, retry_after_seconds=wait)
         return
     exchange.take(key, request, offer, price, order_routes(offer.routes[key.book_name], gateway.random))
     exchange.usage_id = gateway.new_id()
@@ -134,12 +138,6 @@ def _find(gateway: Services, key: KeyEntry, request: ChatRequest, wall: float) -
     if not offer.routes[key.book_name]:
         raise RequestError("provider_unavailable", "No provider is available for this model at the moment")
     return offer, price
-
-
-def _count(gateway: Services, key: KeyEntry) -> None:
-    """Count the request against the key's limits; last of all checks, since it must be finished again."""
-    if not key.meter.admit(key.limits, gateway.now(), gateway.processes):
-        raise RequestError("rate_limit_exceeded", "Too many requests for the limits of this API key; slow down")
 
 
 def _text(request: ChatRequest, name: str, message: str) -> str:

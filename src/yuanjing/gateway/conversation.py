@@ -245,13 +245,13 @@ class Conversation:
         self._side.write(piece if self._has_head else self._head() + piece)
         self._end()
 
-    def refuse(self, code: str, message: str, param: str | None = None) -> None:
+    def refuse(self, code: str, message: str, param: str | None = None, retry_after_seconds: int | None = None) -> None:
         """End with an error before anything was sent upstream."""
         if self.is_over:
             return
         self._desk.counters.refusals[code] += 1
         self._release()
-        self._fail(code, message, None, param)
+        self._fail(code, message, retry_after_seconds, param)
 
     def _fail(self, code: str, message: str, retry_after_seconds: int | None, param: str | None = None) -> None:
         if self.disconnected:

@@ -3,6 +3,8 @@
 A limit is for all gateway processes together; each enforces its share, at least one.
 """
 
+import math
+
 from yuanjing.domain.identity import KeyLimits
 
 _MINUTE = 60.0
@@ -35,6 +37,32 @@ class KeyMeter:
         self.requests += 1
         self.in_flight += 1
         return True
+
+    def wait_seconds(self, limits: KeyLimits, now: float, processes: int) -> int:
+        """How long a request that was not admitted should wait, in whole seconds from 1 to 60.
+
+        Right if nothing else is asked meanwhile. SDKs do not obey a longer wait than a minute, so that one who has
+        used the tokens of several minutes is told the rest when it comes again.
+        """
+        self._turn(now)
+        waits = [1.0]
+        if limits.requests_per_minute is not None:
+            share = _share(limits.requests_per_minute, processes)
+            waits.append(self._room_in(self.requests, self.requests_before, share, now))
+        if limits.tokens_per_minute is not None:
+            share = _share(limits.tokens_per_minute, processes)
+            waits.append(self._room_in(self.tokens, self.tokens_before, share, now))
+        return math.ceil(min(max(waits), _MINUTE))
+
+    def _room_in(self, used: int, before: int, share: int, now: float) -> float:
+        """Seconds until `used`, and the part of `before` that still counts, are less than the share."""
+        if used + before * (1.0 - (now - self.minute) / _MINUTE) < share:
+            return 0.0
+        if used < share:  # enough of the minute before slides out within this one
+            begin, sliding, room = self.minute, before, share - used
+        else:  # this minute has to slide out within the next
+            begin, sliding, room = self.minute + _MINUTE, used, share
+        return begin + _MINUTE * (1.0 - room / sliding) - now
 
     def finish(self, tokens: int, now: float) -> None:
         """The request has ended and counted so many tokens."""
