@@ -6,7 +6,8 @@ import sys
 import pytest
 from tests.support.reference import PAGE, settings_page
 
-from yuanjing.bootstrap.services import check_secrets, load_secrets
+from yuanjing.bootstrap.checks import check_secrets
+from yuanjing.bootstrap.services import load_secrets
 from yuanjing.gateway.options import GatewayOptions
 from yuanjing.settings import Settings, SettingsError, list_settings
 

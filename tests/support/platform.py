@@ -45,6 +45,7 @@ class Platform:
     def start(self) -> float:
         """Start and wait until it says that it is ready; the seconds that took."""
         began = time.monotonic()
+        self.text = ""
         self.data.mkdir(parents=True, exist_ok=True)
         with (self.data.parent / "serve.out").open("w") as out, (self.data.parent / "serve.err").open("a") as err:
             command = [*self.command, "serve", "--sandbox", "--demo"]

@@ -13,8 +13,8 @@ from collections.abc import Callable
 import structlog
 
 from yuanjing.bootstrap.handover import Handover, receive
+from yuanjing.bootstrap.logs import start_logging
 from yuanjing.domain.errors import YuanjingError
-from yuanjing.kit.logging import configure_logging
 
 _PR_SET_PDEATHSIG = 1
 EXIT_FAILED = 1
@@ -26,7 +26,7 @@ def main(kind: str) -> int:
     handover = receive()
     if handover is None or not _follow(handover.parent):
         return 0
-    configure_logging(handover.log_level, process=handover.name)
+    start_logging(handover.log_level, process=handover.name)
     log = structlog.get_logger(kind)
     try:
         return run(handover)

@@ -12,6 +12,7 @@ import uvicorn
 import uvloop
 from structlog.typing import FilteringBoundLogger
 
+from yuanjing.bootstrap.data_folder import node_name
 from yuanjing.bootstrap.handover import Handover
 from yuanjing.bootstrap.http_server import HttpServer
 from yuanjing.bootstrap.process import published, raise_file_limit, say_ready
@@ -52,7 +53,7 @@ async def _serve(handover: Handover, listener: socket.socket) -> int:
         node = await register_node(
             services.store,
             services.clock,
-            node_id=f"{settings.machine}-g{handover.slot}",
+            node_id=node_name(settings, handover.slot),
             machine=settings.machine,
             role="gateway",
             spools=services.spools,

@@ -1,15 +1,21 @@
 """The listening sockets of a machine's processes."""
 
 import errno
+import os
 import socket
 import sys
 from dataclasses import dataclass
+from typing import Literal
 
 from yuanjing.settings import Settings, SettingsError, variable
+
+PortName = Literal["port", "sandbox_port"]
 
 _PORTS_TRIED = 50
 _BACKLOG = 4096
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # only to show an address that can be called
+_HOSTS: dict[PortName, Literal["host", "sandbox_host"]] = {"port": "host", "sandbox_port": "sandbox_host"}
+_PORT_ERRORS = (errno.EACCES, errno.EPERM)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,12 +26,14 @@ class Listener:
     address: str
 
 
-def listen(settings: Settings, name: str, host: str, port: int) -> Listener:
+def listen(settings: Settings, name: PortName) -> Listener:
     """Bind the port of the setting `name`; in development the next free one if it is taken, and say so.
 
     Raises:
         SettingsError: it is taken in production, or the address cannot be listened on.
     """
+    host: str = getattr(settings, _HOSTS[name])
+    port: int = getattr(settings, name)
     tries = 1 if settings.is_production or port == 0 else _PORTS_TRIED
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for candidate in range(port, min(port + tries, 2**16)):
@@ -34,8 +42,10 @@ def listen(settings: Settings, name: str, host: str, port: int) -> Listener:
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 continue
-            reason = error.strerror or str(error)
-            raise SettingsError([f"{variable(name)}: cannot listen on {host}:{candidate}: {reason}"]) from error
+            wrong = name if error.errno in _PORT_ERRORS else _HOSTS[name]
+            raise SettingsError(
+                [f"{variable(wrong)}: cannot listen on {host} port {candidate}: {_reason(error)}"]
+            ) from error
         number = int(bound.getsockname()[1])
         if port not in (0, number):
             sys.stderr.write(f"Port {port} is taken; using {number} instead.\n")
@@ -43,3 +53,10 @@ def listen(settings: Settings, name: str, host: str, port: int) -> Listener:
         return Listener(socket=bound, address=f"http://{f'[{shown}]' if ':' in shown else shown}:{number}")
     last = f" to {port + tries - 1}" if tries > 1 else ""
     raise SettingsError([f"{variable(name)}: port {port}{last} is taken; choose another"])
+
+
+def _reason(error: OSError) -> str:
+    """What is wrong, in words; Python's own text repeats the address as a tuple."""
+    if isinstance(error, socket.gaierror) or error.errno is None:
+        return error.strerror or "it is no address"
+    return os.strerror(error.errno)

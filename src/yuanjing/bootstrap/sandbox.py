@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections.abc import Callable
 
 import structlog
 import uvicorn
@@ -16,17 +17,17 @@ from yuanjing.sandbox.options import SandboxOptions
 _STOP_SECONDS = 1
 
 
-def run_sandbox(handover: Handover) -> int:
-    """Simulate on the listening socket that was handed over; the exit code."""
+def run_sandbox(handover: Handover, on_ready: Callable[[], None] | None = None) -> int:
+    """Simulate on the listening socket that was handed over; the exit code. `on_ready` is called when it works."""
     assert handover.listen_fd is not None
     raise_file_limit()
     listener = socket.socket(fileno=handover.listen_fd)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(handover, listener))
+        runner.run(_serve(handover, listener, on_ready))
     return 0
 
 
-async def _serve(handover: Handover, listener: socket.socket) -> None:
+async def _serve(handover: Handover, listener: socket.socket, on_ready: Callable[[], None] | None) -> None:
     log = structlog.get_logger("sandbox")
     config = uvicorn.Config(
         create_app(SandboxOptions(time_scale=handover.sandbox_time_scale)),
@@ -38,6 +39,8 @@ async def _serve(handover: Handover, listener: socket.socket) -> None:
     )
     server = HttpServer(config, on_stop=lambda: log.info("sandbox stopping"))
     say_ready(handover.ready_fd)  # its socket takes connections already
+    if on_ready is not None:
+        on_ready()
     log.info("sandbox started")
     await server.serve(sockets=[listener])
     log.info("sandbox stopped")

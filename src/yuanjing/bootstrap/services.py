@@ -3,10 +3,17 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from yuanjing.adapters.spool import SqliteSpoolFolder
 from yuanjing.adapters.sql import SchemaError, current, open_store, upgrade
+from yuanjing.bootstrap.checks import (
+    ENCRYPTION_KEY_FILE,
+    PEPPER_FILE,
+    check_ca_file,
+    check_secrets,
+    secret_path,
+)
+from yuanjing.bootstrap.data_folder import prepare_data
 from yuanjing.kit.clock import Clock, SystemClock
 from yuanjing.kit.secretbox import KEK_BYTES, SecretBox
 from yuanjing.kit.secretfiles import SecretFileError, parse_secret, read_or_create_secret
@@ -16,7 +23,6 @@ from yuanjing.ports.upstream import ChannelProbe, ProbeReport, ProbeTarget
 from yuanjing.settings import Settings, SettingsError, variable
 
 PEPPER_BYTES = 32
-PEPPER_FILE, ENCRYPTION_KEY_FILE = "key-pepper", "encryption-key"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,36 +49,6 @@ class MigrationReport:
     after: str | None
 
 
-def prepare_data(settings: Settings) -> None:
-    """Make the data folder, readable by its owner only.
-
-    Raises:
-        SettingsError: it cannot be made.
-    """
-    try:
-        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise SettingsError([f"{variable('data')}: {settings.data}: {error.strerror}"]) from error
-
-
-def check_secrets(settings: Settings) -> None:
-    """In production with a database that machines share, a secret made here would differ from the other machines'.
-
-    Raises:
-        SettingsError: it is neither given nor there; nothing was made.
-    """
-    if not (settings.is_production and settings.is_database_shared):
-        return
-    missing = [
-        name
-        for name, file_name in (("key_pepper", PEPPER_FILE), ("encryption_key", ENCRYPTION_KEY_FILE))
-        if getattr(settings, name) is None and not _secret_path(settings, file_name).exists()
-    ]
-    if missing:
-        message = "must be given in production with a shared database: 64 hexadecimal digits, the same everywhere"
-        raise SettingsError([f"{variable(name)}: {message}" for name in missing])
-
-
 def load_secrets(settings: Settings) -> tuple[bytes, SecretBox]:
     """The pepper of the API keys and the box of the credentials; made on first use, unless they are settings.
 
@@ -83,16 +59,12 @@ def load_secrets(settings: Settings) -> tuple[bytes, SecretBox]:
     return pepper[0], SecretBox(_secret(settings, "encryption_key", ENCRYPTION_KEY_FILE, KEK_BYTES))
 
 
-def _secret_path(settings: Settings, file_name: str) -> Path:
-    return settings.data / "secrets" / file_name
-
-
 def _secret(settings: Settings, name: str, file_name: str, length: int) -> list[bytes]:
     given = settings.key_pepper if name == "key_pepper" else settings.encryption_key
     if given is not None:
         return [parse_secret(part, length) for part in given.get_secret_value().split(",")]
     try:
-        return [read_or_create_secret(_secret_path(settings, file_name), length)]
+        return [read_or_create_secret(secret_path(settings, file_name), length)]
     except SecretFileError as error:
         raise SettingsError([f"{variable(name)}: {error}"]) from error
 
@@ -121,7 +93,7 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
             pepper=pepper,
             box=box,
             spools=open_spools(settings),
-            probe=_Probe(settings.ca_file),
+            probe=_Probe(settings),
         )
     finally:
         await store.close()
@@ -130,14 +102,19 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
 class _Probe:
     """The channel probe, which is made when it is first asked: few need an HTTP client and its certificates."""
 
-    def __init__(self, ca_file: str | None) -> None:
-        self._ca_file = ca_file
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
 
     async def probe(self, target: ProbeTarget) -> ProbeReport:
-        """See `ChannelProbe`."""
+        """See `ChannelProbe`.
+
+        Raises:
+            SettingsError: the file of certificate authorities cannot be used.
+        """
+        check_ca_file(self._settings)
         from yuanjing.adapters.providers.probe import HttpChannelProbe  # noqa: PLC0415  # see the class
 
-        return await HttpChannelProbe(ca_file=self._ca_file).probe(target)
+        return await HttpChannelProbe(ca_file=self._settings.ca_file).probe(target)
 
 
 async def _open_migrated(settings: Settings, clock: Clock) -> Store:

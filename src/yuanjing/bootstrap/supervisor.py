@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from yuanjing.bootstrap.children import Child, Plan
+from yuanjing.bootstrap.data_folder import FolderLocks
 from yuanjing.bootstrap.handover import Handover
-from yuanjing.bootstrap.ports import Listener, listen
+from yuanjing.bootstrap.ports import Listener, PortName, listen
 from yuanjing.settings import Role, ServeOptions, Settings
 
 if TYPE_CHECKING:
@@ -31,10 +32,11 @@ EXIT_NOT_READY = 1
 class Supervisor:
     """Starts, watches and stops the processes of one machine."""
 
-    def __init__(self, settings: Settings, options: ServeOptions, log_level: str) -> None:
+    def __init__(self, settings: Settings, options: ServeOptions, log_level: str, locks: FolderLocks) -> None:
         self._settings = settings
         self._options = options
         self._log_level = log_level
+        self._locks = locks
         self._log = structlog.get_logger("supervisor")
         self._stop = asyncio.Event()
         self._stops = 0
@@ -64,11 +66,11 @@ class Supervisor:
             self._log.info("supervisor stopped")
 
     async def _run(self) -> int:
-        settings = self._settings
-        platform = self._listen("port", settings.host, settings.port)
+        platform = self._listen("port")
         sandbox = None
         if self._options.sandbox:
-            sandbox = self._listen("sandbox_port", settings.sandbox_host, settings.sandbox_port)
+            sandbox = self._listen("sandbox_port")
+        self._locks.tell(platform.address)
         await self._start_all(platform, sandbox)
         sandbox_address = sandbox.address if sandbox else self._options.sandbox_url
         demo = await self._prepare(platform.address, sandbox_address)
@@ -86,8 +88,8 @@ class Supervisor:
         await self._until_stopped(platform)
         return 0
 
-    def _listen(self, name: str, host: str, port: int) -> Listener:
-        listener = listen(self._settings, name, host, port)
+    def _listen(self, name: PortName) -> Listener:
+        listener = listen(self._settings, name)
         self._listeners.append(listener)
         return listener
 

@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import signal
+from collections.abc import Callable
 
 import structlog
 import uvloop
@@ -17,14 +18,14 @@ from yuanjing.worker.options import WorkerOptions
 from yuanjing.worker.worker import Worker
 
 
-def run_worker(handover: Handover) -> int:
-    """Run the worker of this machine until it is told to stop; the exit code."""
+def run_worker(handover: Handover, on_ready: Callable[[], None] | None = None) -> int:
+    """Run the worker of this machine until it is told to stop; the exit code. `on_ready` is called when it works."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_run(handover))
+        runner.run(_run(handover, on_ready))
     return 0
 
 
-async def _run(handover: Handover) -> None:
+async def _run(handover: Handover, on_ready: Callable[[], None] | None) -> None:
     log = structlog.get_logger("worker")
     settings = handover.settings()
     stop = asyncio.Event()
@@ -45,6 +46,8 @@ async def _run(handover: Handover) -> None:
         collect = functools.partial(metrics.collect, worker.counters, services.store.counters)
         async with published(board, collect, log):
             say_ready(handover.ready_fd)
+            if on_ready is not None:
+                on_ready()
             log.info("worker started")
             await worker.run(stop)
     log.info("worker stopped")
