@@ -59,7 +59,7 @@ def test_leaving_while_the_request_arrives_costs_nothing(drains, streams):
         for form, missing in itertools.product(FORMS, [1, 80]):
             client = r.client()
             client.send(post(stream=streams)[:-missing])
-            wait_for(lambda: r.gateway.exchanges)
+            wait_for(lambda: any(c._exchange for c in r.server._server.server_state.connections))
             FORMS[form](client)
             left(r)
         assert not r.upstream.requests

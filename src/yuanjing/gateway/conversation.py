@@ -126,7 +126,6 @@ class Conversation:
         if self.is_over:
             return  # the client left before its turn came
         self._is_turn = True
-        self._enter()
         if self.refusal is not None:
             self.refuse(*self.refusal)
         elif self._is_received:
@@ -172,16 +171,12 @@ class Conversation:
 
     # what the exchange makes of it
 
-    def _enter(self) -> None:
-        """It is this request's turn: its process counts it from now on."""
-        raise NotImplementedError
-
     def _early_refusal(self) -> tuple[str, str] | None:
         """Code and text of what can be refused from the head alone."""
         raise NotImplementedError
 
     def _admit(self) -> None:
-        """The request is here and it is its turn."""
+        """The request is here whole and it is its turn: its process counts it from now on."""
         raise NotImplementedError
 
     def _release(self) -> None:

@@ -101,13 +101,11 @@ class Exchange(Conversation):
         super().__init__(side, services, dialect)
         self._services = services
 
-    def _enter(self) -> None:
-        self._services.exchanges.add(self)
-
     def _early_refusal(self) -> tuple[str, str] | None:
         return self._services.early_refusal(self)
 
     def _admit(self) -> None:
+        self._services.exchanges.add(self)
         self.state = State.ADMITTING
         self._services.admit(self)
 
@@ -447,8 +445,6 @@ class Exchange(Conversation):
 
     def tick(self, now: float) -> None:
         """Called some times a second: every time limit of an exchange is watched here."""
-        if self.state is State.RECEIVING:
-            return  # the connection watches its own time limits
         options = self._services.options
         if self.state is State.ADMITTING:
             self._tick_admitting(now, options)
