@@ -58,16 +58,13 @@ def test_the_promised_commands_are_there():
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_a_command_and_its_options_are_documented(name):
     text = section(name)
-    options = [
-        parameter
-        for parameter in COMMANDS[name].params
-        if parameter.param_type_name == "option" and not getattr(parameter, "hidden", False)
-    ]
+    options = [parameter for parameter in COMMANDS[name].params if parameter.param_type_name == "option"]
     for option in options:
         for word in option.opts:
             if word not in ("--help", "--json"):
                 assert f"`{word}`" in text or f"`{word} " in text, f"{name}: {word}"
     assert any("--json" in option.opts for option in options)
+    assert not any(getattr(option, "hidden", False) for option in options)
     assert "`--json`" in text
     assert COMMANDS[name].help
 

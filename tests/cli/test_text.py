@@ -136,9 +136,14 @@ def test_a_breach_fails_the_verification(yuanjing, environment):
 
 
 def test_the_demonstration_shows_the_same_working_key_each_time(yuanjing, environment):
-    first = yuanjing("demo", "--json").document["text"]
-    assert any(is_well_formed(word) for word in first.split())
-    assert yuanjing("demo").out == first + "\n"
+    first = yuanjing("demo", "--json").document
+    assert first.keys() == {"address", "sandbox", "key", "balance", "is_running"}
+    assert is_well_formed(first["key"])
+    assert (first["balance"], first["is_running"]) == ("100.00", False)
+    text = yuanjing("demo").out
+    assert text.startswith("Yuanjing is not running; start it with: ")
+    assert f"\n  sandbox key   {first['key']}\n" in text
+    assert yuanjing("demo", "--json").document == first
     environment.setenv("YUANJING_MODE", "production")
     refused = yuanjing("demo", "--json")
     assert (refused.code, refused.error["code"]) == (2, "invalid_settings")

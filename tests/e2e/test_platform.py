@@ -12,6 +12,28 @@ from tests.support.platform import Platform
 START = Decimal(100)
 
 
+def printed_calls(printed):
+    """The calls as they are printed, as somebody would copy them: not a blank is taken away."""
+    curl = re.search(r"^curl .*?\n\n", printed, re.DOTALL | re.MULTILINE)
+    python = re.search(r"^python3 .*?\nEOF\n", printed, re.DOTALL | re.MULTILINE)
+    assert curl is not None
+    assert python is not None
+    return curl.group(), python.group()
+
+
+def pasted(text, environment=None):
+    """What comes of text that is pasted into a shell."""
+    return subprocess.run(
+        ["bash"],  # noqa: S607  # the shell of whoever runs the tests
+        input=text,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
 def usages(platform):
     return {u["id"]: Decimal(u["charge"]) for u in platform.run("usage", "list", "--limit", "1000")["usages"]}
 
@@ -26,13 +48,14 @@ def owned(platform):
 def test_from_one_command_to_an_exact_bill(tmp_path):
     with Platform(tmp_path / "var") as platform:
         first_key, printed = platform.key, platform.text
-        curl = re.search(r"  curl .*?\n\n", printed, re.DOTALL)
-        python = re.search(r"  python3 .*?\n  EOF\n", printed, re.DOTALL)
-        assert curl is not None
-        assert python is not None
-        for call in (curl.group().strip(), "\n".join(line[2:] for line in python.group().splitlines())):
-            done = subprocess.run(["bash", "-c", call], capture_output=True, text=True, timeout=30, check=False)  # noqa: S603, S607  # what we print for people
-            assert done.returncode == 0, done.stderr
+        for call in printed_calls(printed):
+            done = pasted(call)
+            assert (done.returncode, "here-document" in done.stderr) == (0, False), done.stderr
+            assert done.stdout.strip()
+        bill = printed.rpartition("See what it cost: ")[2].strip()
+        assert "qwen3-max" in pasted(bill, platform.environment).stdout
+        assert platform.run("demo")["is_running"] is True
+        assert platform.run("demo")["key"] == first_key
         costs = [sdk_stream(platform), sdk_plain(platform)]
         wait_until(lambda: len(usages(platform)) == 4)
         assert set(costs) <= set(usages(platform).values())

@@ -155,9 +155,7 @@ class Supervisor:
 
     def _announce(self, address: str, sandbox: str | None, demo: "Demo | None") -> None:
         if self._options.as_json:
-            document = {"address": address, "sandbox": sandbox}
-            if demo is not None:
-                document |= {"key": demo.key, "balance": demo.balance}
+            document = {"address": address, "sandbox": sandbox} if demo is None else demo.document()
             sys.stdout.write(json.dumps(document) + "\n")
         elif demo is not None:
             sys.stdout.write(demo.text())

@@ -1,7 +1,6 @@
 """Commands of the whole platform: serve, demo, migrate, verify."""
 
 import asyncio
-import functools
 from typing import Annotated
 
 import typer
@@ -30,8 +29,12 @@ def serve(  # noqa: PLR0913  # the options of one command
     workers: Annotated[int | None, typer.Option(help="Gateway processes (YUANJING_WORKERS).")] = None,
     sandbox: Annotated[bool, typer.Option(help="Start the simulated providers too.")] = False,
     role: Annotated[str, typer.Option(help="What to run: all, gateway, worker or sandbox.")] = "all",
-    demo: Annotated[bool, typer.Option("--demo", hidden=True)] = False,
-    sandbox_url: Annotated[str | None, typer.Option(hidden=True)] = None,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Make the demonstration customer, and print how to call (development only).")
+    ] = False,
+    sandbox_url: Annotated[
+        str | None, typer.Option(help="Address of a sandbox that runs already, to serve test keys.")
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Run the platform until it is stopped; with --json it says what is ready as one JSON document."""
@@ -54,10 +57,11 @@ def serve(  # noqa: PLR0913  # the options of one command
 
 def demo(context: typer.Context, *, as_json: JsonFlag = False) -> None:
     """Print address, key, balance and calls to paste of the demonstration customer (development only)."""
-    from yuanjing.bootstrap.demo import demo_text  # noqa: PLC0415  # help and usage errors need not wait for it
+    from yuanjing.bootstrap.demo import show_demo  # noqa: PLC0415  # help and usage errors need not wait for it
 
-    text = run(context, demo_text)
-    show({"text": text}, functools.partial(tables.write, text), as_json=as_json)
+    found, is_running = run(context, show_demo)
+    document = {**found.document(), "is_running": is_running}
+    show(document, lambda: tables.write(found.text(is_running=is_running).rstrip("\n")), as_json=as_json)
 
 
 def migrate(context: typer.Context, *, as_json: JsonFlag = False) -> None:
