@@ -16,7 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -147,6 +147,10 @@ class Settings(BaseSettings):
     """Pause of the worker between two looks into the spools."""
     watermark_seconds: Seconds = 2.0
     """How often what a running stream has used is written to the spool."""
+    settling_seconds: Seconds = 5.0
+    """The longest that a finished answer waits to hear whether its usage was written; more is a fault of ours."""
+    spool_retry_seconds: Seconds = 2.0
+    """A gateway process whose spool cannot be written looks so often whether its disk works, to begin a new one."""
 
     heartbeat_seconds: Seconds = 1.0
     """How often each gateway process shows the ledger that it lives."""
@@ -214,6 +218,9 @@ class Settings(BaseSettings):
     """An idle connection to a provider is closed after this time."""
     retries_max: Annotated[int, Field(ge=0, le=10)] = 2
     """Further channels that are tried when one fails before its first byte."""
+    upstream_stale_seconds: Seconds = 0.5
+    """A kept connection that its provider closes within this time of a request was closed before it: the request is
+    sent again. It is longer than any way there and back, and shorter than the work that must not be done twice."""
     drain_streams_max: Annotated[int, Field(ge=0, le=10_000)] = 64
     """Streams read to their end after their client left, in one gateway process."""
     drain_seconds: Seconds = 60.0
@@ -240,12 +247,35 @@ class Settings(BaseSettings):
             raise ValueError("write an amount of CNY such as 12.50")
         return value
 
+    @field_validator("key_pepper", "encryption_key", "ca_file", "database_url", mode="before")
+    @classmethod
+    def _empty_is_not_given(cls, value: object, info: ValidationInfo) -> object:
+        if isinstance(value, str) and not value.strip():
+            return "" if info.field_name == "database_url" else None
+        return value
+
     @field_validator("key_pepper", "encryption_key")
     @classmethod
-    def _check_secret(cls, value: SecretStr | None) -> SecretStr | None:
+    def _check_secret(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
         parts = value.get_secret_value().split(",") if value else []
         if any(not re.fullmatch(r"\s*[0-9A-Fa-f]{64}\s*", part) for part in parts):
             raise ValueError("write 64 hexadecimal digits, for example from: openssl rand -hex 32")
+        if len(parts) > 1 and info.field_name == "key_pepper":
+            raise ValueError("write one pepper; keys that were made under another one cannot be checked")
+        return value
+
+    @field_validator("host", "sandbox_host")
+    @classmethod
+    def _check_host(cls, value: str) -> str:
+        if not re.fullmatch(r"[^\s/\[\]]+", value):
+            raise ValueError("write an address to listen on, or 0.0.0.0 for all")
+        return value
+
+    @field_validator("data", mode="before")
+    @classmethod
+    def _check_data(cls, value: object) -> object:
+        if isinstance(value, str) and not value.strip():
+            raise ValueError("write a folder")
         return value
 
     @field_validator("data")
@@ -270,7 +300,7 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _check_database(cls, value: str) -> str:
-        if value and not re.match(r"(postgresql|sqlite)(\+\w+)?://", value):
+        if value and not re.match(r"postgresql://|sqlite:///(?!:memory:)[^?#]", value):
             raise ValueError("write postgresql://user:password@host/name or sqlite:///file")
         return value
 
@@ -392,7 +422,7 @@ def list_settings() -> list[SettingInfo]:
         infos.append(
             SettingInfo(
                 variable=variable(name),
-                type=_type_name(field.annotation),
+                type=_type_name(name, field.annotation),
                 default=default,
                 text=field.description or "",
             ),
@@ -400,11 +430,11 @@ def list_settings() -> list[SettingInfo]:
     return infos
 
 
-def _type_name(annotation: object) -> str:
+def _type_name(name: str, annotation: object) -> str:
     """The type in a reader's words."""
     words: dict[object, str] = {
         int: "integer",
-        float: "seconds",
+        float: "seconds" if name.endswith("_seconds") else "factor",
         bool: "true or false",
         str: "text",
         str | None: "file",

@@ -170,6 +170,16 @@ def test_a_channel_from_its_making_to_its_end(yuanjing, monkeypatch, tmp_path):
 
 
 @pytest.mark.usefixtures("catalog")
+def test_trying_a_channel_without_usable_authorities_says_so(yuanjing, environment, tmp_path):
+    made = yuanjing("channel", "add", "--provider", "vllm", "--json").document["channel"]
+    environment.setenv("YUANJING_CA_FILE", str(tmp_path / "none.pem"))
+    failed = yuanjing("channel", "test", made["id"])
+    assert failed.code == 2
+    assert failed.err.startswith("yuanjing: YUANJING_CA_FILE: ")
+    assert "Traceback" not in failed.err
+
+
+@pytest.mark.usefixtures("catalog")
 def test_a_channel_without_its_credential_is_refused(yuanjing):
     failed = yuanjing("channel", "add", "--provider", "openai")
     assert failed.code == 2

@@ -6,7 +6,8 @@ import sys
 import pytest
 from tests.support.reference import PAGE, settings_page
 
-from yuanjing.bootstrap.checks import check_secrets
+from yuanjing.bootstrap.checks import check, check_secrets
+from yuanjing.bootstrap.ports import listen
 from yuanjing.bootstrap.services import load_secrets
 from yuanjing.gateway.options import GatewayOptions
 from yuanjing.settings import Settings, SettingsError, list_settings
@@ -44,6 +45,19 @@ def test_lists_are_separated_by_commas(environment):
         ("YUANJING_WELCOME_TEST_GRANT", "ten", "such as 12.50"),
         ("YUANJING_WELCOME_TEST_GRANT", "-1", "such as 12.50"),
         ("YUANJING_DATABASE_URL", "mysql://x", "postgresql://"),
+        ("YUANJING_DATABASE_URL", "sqlite+aiosqlite:///x.db", "sqlite:///file"),
+        ("YUANJING_DATABASE_URL", "postgresql+psycopg2://u:hunter2@h/d", "postgresql://"),
+        ("YUANJING_DATABASE_URL", "sqlite://", "sqlite:///file"),
+        ("YUANJING_DATABASE_URL", "sqlite:///:memory:", "sqlite:///file"),
+        ("YUANJING_DATABASE_URL", "sqlite:///", "sqlite:///file"),
+        ("YUANJING_HOST", "", "address to listen on"),
+        ("YUANJING_HOST", " ", "address to listen on"),
+        ("YUANJING_SANDBOX_HOST", "", "address to listen on"),
+        ("YUANJING_DATA", "", "folder"),
+        ("YUANJING_DATA", "  ", "folder"),
+        ("YUANJING_MACHINE", "", "letters, digits"),
+        ("YUANJING_KEY_PEPPER", f"{'ab' * 32},{'cd' * 32}", "one pepper"),
+        ("YUANJING_ENCRYPTION_KEY", f"{'ab' * 32},", "64 hexadecimal digits"),
         ("YUANJING_TRUSTED_PROXIES", "here", "network"),
         ("YUANJING_PUBLIC_BASE_URL", "ai.example.com", "such as https://ai.example.com"),
         ("YUANJING_MACHINE", "a b", "letters, digits"),
@@ -58,6 +72,35 @@ def test_a_wrong_value_is_named_with_what_to_write(environment, variable, value,
     (line,) = error.value.lines
     assert line.startswith(f"{variable}: ")
     assert words in line
+    assert "hunter2" not in line
+
+
+@pytest.mark.parametrize("name", ["host", "data"])
+@pytest.mark.usefixtures("environment")
+def test_an_empty_flag_is_no_default(name):
+    with pytest.raises(SettingsError, match=f"^--{name}: "):
+        Settings.load(**{name: ""})
+
+
+@pytest.mark.parametrize("name", ["key_pepper", "encryption_key", "ca_file", "database_url"])
+@pytest.mark.parametrize("value", ["", " "])
+def test_empty_secrets_and_files_are_not_given(environment, name, value):
+    environment.setenv(f"YUANJING_{name.upper()}", value)
+    assert not getattr(Settings.load(), name)
+    assert load_secrets(Settings.load())
+
+
+@pytest.mark.parametrize("kind", ["missing", "empty", "folder"])
+@pytest.mark.usefixtures("environment")
+def test_a_file_of_authorities_that_cannot_be_used_is_refused(tmp_path, kind):
+    path = tmp_path / "ca.pem"
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "empty":
+        path.write_text("no certificate\n")
+    with pytest.raises(SettingsError, match=f"^YUANJING_CA_FILE: {path}: "):
+        check(Settings.load(ca_file=str(path)))
+    assert not (tmp_path / "var").exists()
 
 
 def test_a_wrong_secret_is_not_repeated(environment):
@@ -150,6 +193,16 @@ def test_production_with_a_shared_database_never_invents_a_secret():
         check_secrets(settings)
     assert not settings.data.exists()
     check_secrets(Settings.load(mode="production"))
+
+
+@pytest.mark.parametrize("host", ["300.1.1.1", "nowhere.invalid", "192.0.2.1"])
+@pytest.mark.usefixtures("environment")
+def test_a_host_that_cannot_be_listened_on_is_named(host):
+    with pytest.raises(SettingsError) as error:
+        listen(Settings.load(host=host, port=0), "port")
+    (line,) = error.value.lines
+    assert line.startswith(f"YUANJING_HOST: cannot listen on {host} port 0: ")
+    assert "(" not in line
 
 
 def test_a_bad_setting_ends_the_program_before_anything_starts(tmp_path):

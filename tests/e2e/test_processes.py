@@ -248,6 +248,8 @@ def test_ports_that_are_taken(tmp_path):
     [
         ({"YUANJING_MODE": "production"}, ["--demo"], 2, "demonstration"),
         ({"YUANJING_WORKERS": "many"}, [], 2, "YUANJING_WORKERS"),
+        ({"YUANJING_CA_FILE": "/nowhere/ca.pem"}, [], 2, "YUANJING_CA_FILE"),
+        ({}, ["--host", ""], 2, "--host"),
         ({"YUANJING_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}, [], 5, "database"),
         ({"YUANJING_MODE": "production"}, [], 6, "yuanjing migrate"),
         (
@@ -257,7 +259,7 @@ def test_ports_that_are_taken(tmp_path):
             "YUANJING_KEY_PEPPER",
         ),
     ],
-    ids=["demo in production", "bad setting", "no database", "no schema", "no secret"],
+    ids=["demo in production", "bad setting", "no authorities", "no host", "no database", "no schema", "no secret"],
 )
 def test_what_cannot_start_says_so_and_leaves_no_process(tmp_path, settings, arguments, code, message):
     platform = Platform(tmp_path / "var", **settings)

@@ -20,7 +20,8 @@ _HEAD = """\
 
 Every setting is an environment variable. Flags of `yuanjing` win over variables, variables over defaults. A value that
 cannot be used, or a `YUANJING_…` variable that is no setting, stops the program before anything starts: one line for
-each, exit code 2. Lists are separated by commas, amounts are CNY, folders may begin with `~`.
+each, exit code 2. Lists are separated by commas, amounts are CNY, folders may begin with `~`. An empty secret, file or
+database address is the same as none; an empty host or folder is refused.
 
 Secrets that are not set are made on first start, as files in `secrets/` of the data folder that only their owner can
 read. Keep them with your backups: without the encryption key, the credentials of channels cannot be read, and without
