@@ -387,10 +387,9 @@ UNBELIEVED = [
 ]
 
 
-@every_dialect
-@every_mode
-@pytest.mark.parametrize("usage", UNBELIEVED, ids=range(len(UNBELIEVED)))
-def test_usage_that_is_not_believed(scripted, upstream, dialect, mode, usage):
+def told(scripted, upstream, how, usage):
+    """The reply and the record of an answer with this usage."""
+    dialect, mode = how
     if mode == "stream":
         upstream.answer = stream(last_chunk(), last_chunk(choices=[], usage=usage), b"[DONE]")
     else:
@@ -401,6 +400,14 @@ def test_usage_that_is_not_believed(scripted, upstream, dialect, mode, usage):
     reply = post(scripted, dialect, user("hello!!", **asked))
     assert reply.status == 200
     (record,) = scripted.spool.records[before:]
+    return reply, record
+
+
+@every_dialect
+@every_mode
+@pytest.mark.parametrize("usage", UNBELIEVED, ids=range(len(UNBELIEVED)))
+def test_usage_that_is_not_believed(scripted, upstream, dialect, mode, usage):
+    reply, record = told(scripted, upstream, (dialect, mode), usage)
     assert record.is_estimated
     assert (record.meters[Meter.INPUT_TOKENS], record.meters[Meter.OUTPUT_TOKENS]) == (3, 1)
     assert reply.usage["estimated"] is True
@@ -411,16 +418,7 @@ def test_usage_that_is_not_believed(scripted, upstream, dialect, mode, usage):
 @every_mode
 @pytest.mark.parametrize("usage", SALVAGED, ids=range(len(SALVAGED)))
 def test_usage_of_which_a_part_is_not_right(scripted, upstream, dialect, mode, usage):
-    if mode == "stream":
-        upstream.answer = stream(last_chunk(), last_chunk(choices=[], usage=usage), b"[DONE]")
-    else:
-        message = {"role": "assistant", "content": "x"}
-        upstream.answer = plain(last_chunk(choices=[{"index": 0, "message": message}], usage=usage))
-    before = len(scripted.spool.records)
-    asked = {"stream": True, "stream_options": {"include_usage": True}} if mode == "stream" else {}
-    reply = post(scripted, dialect, user("hello!!", **asked))
-    assert reply.status == 200
-    (record,) = scripted.spool.records[before:]
+    _, record = told(scripted, upstream, (dialect, mode), usage)
     assert not record.is_estimated
     assert (record.meters[Meter.INPUT_TOKENS], record.meters[Meter.OUTPUT_TOKENS]) == (7, 3)
     assert record.meters[Meter.CACHE_READ_TOKENS] == 0
