@@ -4,6 +4,7 @@ import io
 import json
 import re
 
+import pysqlite3
 import pytest
 
 from yuanjing.domain.identity import is_well_formed
@@ -209,6 +210,26 @@ def test_migrating_is_explicit_in_production(yuanjing, environment):
     assert first["after"]
     assert yuanjing("migrate", "--json").document == {"before": first["after"], "after": first["after"]}
     assert yuanjing("customer", "list").code == 0
+
+
+@pytest.mark.parametrize("mode", ["development", "production"])
+@pytest.mark.parametrize("command", ["customer list", "migrate", "verify", "serve"])
+def test_a_newer_schema_is_refused_and_left_alone(yuanjing, environment, tmp_path, mode, command):
+    assert yuanjing("migrate").code == 0
+    connection = pysqlite3.connect(tmp_path / "var" / "yuanjing.db", isolation_level=None)
+    connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    environment.setenv("YUANJING_MODE", mode)
+    environment.setenv("YUANJING_PORT", "0")
+    failed = yuanjing(*command.split(), "--json")
+    assert failed.code == 6
+    assert failed.err.splitlines()[-1] == json.dumps({"error": failed_with(tmp_path)}, ensure_ascii=False)
+
+
+def failed_with(tmp_path):
+    where = f"sqlite:///{tmp_path}/var/yuanjing.db"
+    message = f"the database {where} is at schema 9999, which is newer than this program; install the newer one again"
+    return {"code": "schema_mismatch", "message": message, "param": None}
 
 
 @pytest.mark.parametrize(

@@ -132,6 +132,7 @@ async def migrate(settings: Settings) -> MigrationReport:
 
     Raises:
         SettingsError: the data folder cannot be made.
+        SchemaError: the database is newer than this program.
         StoreUnavailableError: the database cannot be reached.
     """
     prepare_data(settings)

@@ -157,7 +157,7 @@ async def test_recall_and_settlement_of_the_same_holds_do_not_lose_either(sql_st
         return 0
 
     def recall(tx: Tx) -> int:
-        return len(tx.holds.request_recall(TEST, "cus_a", 9.5, except_node="m-g9"))
+        return len(tx.holds.request_recall(TEST, "cus_a", 9.5, except_hold=None))
 
     calls = [((sql_store, other_store)[n % 2], recall if n % 4 == 3 else settle) for n in range(20)]
     assert sum(result for result in await _all(*calls) if isinstance(result, int)) == 10

@@ -117,7 +117,7 @@ async def test_recall_marks_the_leases_of_others_once(store: Store):
     )
 
     def recall(tx: Tx) -> list[Hold]:
-        return tx.holds.request_recall(TEST, "cus_a", 50.5, except_node="m-g0")
+        return tx.holds.request_recall(TEST, "cus_a", 50.5, except_hold="hold_0")
 
     marked = await store.write(recall)
     assert [(hold.id, hold.recall_requested_at) for hold in marked] == [("hold_1", 50.5), ("hold_4", 50.5)]
@@ -125,7 +125,7 @@ async def test_recall_marks_the_leases_of_others_once(store: Store):
     recalled = await store.read(lambda tx: tx.holds.recalled_of_owner("m-g1", 1))
     assert [hold.id for hold in recalled] == ["hold_1", "hold_5"]
 
-    everyone = await store.write(lambda tx: tx.holds.request_recall(TEST, "cus_a", 60.0, except_node=None))
+    everyone = await store.write(lambda tx: tx.holds.request_recall(TEST, "cus_a", 60.0, except_hold=None))
     assert [hold.id for hold in everyone] == ["hold_0"]
 
 
@@ -134,7 +134,7 @@ async def test_a_saved_hold_is_not_recalled_as_it_was(store: Store):
 
     def work(tx: Tx) -> list[Hold]:
         tx.holds.save(lease("hold_1", owner_node="m-g1", is_closing=True))
-        return tx.holds.request_recall(TEST, "cus_a", 50.5, except_node="m-g0")
+        return tx.holds.request_recall(TEST, "cus_a", 50.5, except_hold="hold_0")
 
     assert await store.write(work) == []
 

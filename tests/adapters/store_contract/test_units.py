@@ -28,7 +28,7 @@ def _change_everything(tx: Tx) -> None:
     tx.ledger.post([grant(cause="all")])
     tx.holds.add(lease("hold_new"))
     tx.holds.save(lease(amount_nanos=3))
-    tx.holds.request_recall(TEST, "cus_a", 5.5, except_node=None)
+    tx.holds.request_recall(TEST, "cus_a", 5.5, except_hold=None)
     tx.nodes.register("m-g0", "m", "gateway", 1.5)
     tx.nodes.advance("m-g0", 1, expected_seq=0, posted_seq=4)
     tx.usages.add_new([usage("u_new")])

@@ -18,6 +18,13 @@ _OPTIONS = StoreOptions(pool_size=1, lock_seconds=60.0, statement_seconds=3600.0
 """Migrations wait for what runs, and may take long on a large table."""
 
 
+_HAS_VERSION = {
+    "sqlite": sa.text("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'"),
+    "postgresql": sa.text("SELECT 1 WHERE to_regclass('alembic_version') IS NOT NULL"),
+}
+_VERSION = sa.text("SELECT version_num FROM alembic_version")
+
+
 class SchemaError(YuanjingError):
     """The database's schema is not the one that this program works with; the message says what to do."""
 
@@ -46,11 +53,27 @@ def is_sqlite(url: sa.URL) -> bool:
     return url.drivername == "sqlite"
 
 
+def read_version(conn: sa.Connection) -> str | None:
+    """The schema version that a connection finds; None if it finds none."""
+    if conn.execute(_HAS_VERSION[conn.dialect.name]).first() is None:
+        return None
+    found: str | None = conn.execute(_VERSION).scalar()
+    return found
+
+
+def newer_schema(address: sa.URL, found: str) -> SchemaError:
+    """The error about a schema version that this program does not know."""
+    where = address.render_as_string(hide_password=True)
+    return SchemaError(
+        f"the database {where} is at schema {found}, which is newer than this program; install the newer one again"
+    )
+
+
 async def run_alone(address: sa.URL, work: Callable[[sa.Connection], T], *, may_write: bool) -> T:
     """Run in one transaction on a connection of its own.
 
     Raises:
-        StoreUnavailableError: the database cannot be reached or stays locked.
+        StoreUnavailableError: the database cannot be reached or used, or stays locked; the message is for operators.
     """
     if is_sqlite(address):
         run = _run_sqlite if may_write else _read_sqlite
@@ -58,7 +81,7 @@ async def run_alone(address: sa.URL, work: Callable[[sa.Connection], T], *, may_
     from yuanjing.adapters.sql.postgres_engine import (  # noqa: PLC0415  # its driver is not for those who use SQLite
         FAILURES,
         create_postgres_engine,
-        translate_postgres,
+        explain_postgres,
     )
 
     engine = create_postgres_engine(address, _OPTIONS)
@@ -66,7 +89,7 @@ async def run_alone(address: sa.URL, work: Callable[[sa.Connection], T], *, may_
         async with engine.begin() as conn:
             return await conn.run_sync(work)
     except FAILURES as error:
-        raise translate_postgres(error) from error
+        raise explain_postgres(error, address) from error
     finally:
         await engine.dispose()
 

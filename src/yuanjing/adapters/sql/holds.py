@@ -1,6 +1,7 @@
 """Holds in SQL."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -48,17 +49,10 @@ _OF_CUSTOMER = (
     .where(holds.c.customer_id == sa.bindparam("of_customer"))
     .order_by(holds.c.id)
 )
-_RECALLABLE = (
-    _OF_CUSTOMER.with_only_columns(holds.c.id)
-    .where(_IS_LEASE, sa.not_(holds.c.is_closing), holds.c.recall_requested_at.is_(None))
-    .where(holds.c.owner_node.is_distinct_from(sa.bindparam("except_node", type_=sa.Text())))
-    .with_for_update()
-)
-_RECALL = (
-    sa.update(holds)
-    .where(holds.c.id.in_(_RECALLABLE.scalar_subquery()))
-    .values(recall_requested_at=sa.bindparam("moment"))
-    .returning(*holds.c)
+_RECALLABLE = lockable(
+    _OF_CUSTOMER.where(_IS_LEASE, sa.not_(holds.c.is_closing), holds.c.recall_requested_at.is_(None)).where(
+        holds.c.id.is_distinct_from(sa.bindparam("except_hold", type_=sa.Text()))
+    )
 )
 _EXPIRED = (
     sa.select(holds)
@@ -115,11 +109,14 @@ class SqlHolds:
         rows = self._work.rows(_OF_CUSTOMER, in_book=book.value, of_customer=customer_id)
         return [_from_row(row) for row in rows]
 
-    def request_recall(self, book: Book, customer_id: str, at: float, *, except_node: str | None) -> list[Hold]:
+    def request_recall(self, book: Book, customer_id: str, at: float, *, except_hold: str | None) -> list[Hold]:
         """See the port."""
         self.flush()
-        rows = self._work.rows(_RECALL, in_book=book.value, of_customer=customer_id, moment=at, except_node=except_node)
-        return sorted((_from_row(row) for row in rows), key=lambda hold: hold.id)
+        rows = self._work.locked(_RECALLABLE, in_book=book.value, of_customer=customer_id, except_hold=except_hold)
+        marked = [replace(_from_row(row), recall_requested_at=at) for row in rows]
+        for hold in marked:
+            self.save(hold)
+        return marked
 
     def recalled_of_owner(self, node_id: str, incarnation: int) -> list[Hold]:
         """See the port."""

@@ -8,7 +8,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
-from yuanjing.adapters.sql.alone import is_sqlite, parse_url, run_alone
+from yuanjing.adapters.sql.alone import is_sqlite, newer_schema, parse_url, read_version, run_alone
 from yuanjing.adapters.sql.sqlite_engine import database_path
 
 _FOLDER = Path(__file__).parent / "migrations"
@@ -22,6 +22,7 @@ async def upgrade(url: str, revision: str = _HEAD) -> None:
     Safe to run by several processes at once: one does it, the others then find it done.
 
     Raises:
+        SchemaError: it is newer than this program.
         StoreUnavailableError: the database cannot be reached or stays locked.
     """
     await _migrate(url, lambda config: command.upgrade(config, revision))
@@ -57,6 +58,9 @@ async def _migrate(url: str, step: Callable[[Config], None]) -> None:
     def work(conn: sa.Connection) -> None:
         if conn.dialect.name == "postgresql":
             conn.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
+        found = read_version(conn)
+        if found is not None and found not in revisions():
+            raise newer_schema(address, found)
         config = _config()
         config.attributes["connection"] = conn
         step(config)

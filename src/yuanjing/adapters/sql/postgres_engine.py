@@ -1,5 +1,8 @@
 """Connections to PostgreSQL through asyncpg, and what its failures mean."""
 
+import os
+import socket
+
 import asyncpg
 import sqlalchemy as sa
 from sqlalchemy import exc
@@ -16,6 +19,8 @@ _REPEATABLE = {
 }
 _READ_ONLY = "25006"
 _QUERY_CANCELED = "57014"
+_NOT_ALLOWED = "42501"
+_UNREACHABLE = "the database cannot be reached"
 _LOST_CLASSES = (
     "08",  # connection_exception
     "28",  # invalid_authorization: the server does not let us in
@@ -61,8 +66,37 @@ def translate_postgres(error: Exception) -> Exception:
     if isinstance(error, exc.TimeoutError):
         return StoreUnavailableError("no connection to the database became free in time")
     if isinstance(error, OSError | asyncpg.InterfaceError) or is_lost(error):
-        return StoreUnavailableError("the database cannot be reached")
+        return StoreUnavailableError(_UNREACHABLE)
     return error
+
+
+def explain_postgres(error: Exception, url: sa.URL) -> Exception:
+    """The same for operators, who may know the server's name and its own reason; never the password."""
+    translated = translate_postgres(error)
+    if _state(error) == _NOT_ALLOWED:
+        hint = f"GRANT CREATE ON SCHEMA public TO {url.username or 'the user'}"
+        return StoreUnavailableError(f"the database {_place(url)} refuses: {_reason(error)}; {hint}, or use its owner")
+    if isinstance(translated, StoreUnavailableError) and translated.message == _UNREACHABLE:
+        return StoreUnavailableError(f"the database {_place(url)} cannot be reached: {_reason(error)}")
+    return translated
+
+
+def _place(url: sa.URL) -> str:
+    """Which database it is, without how to get in."""
+    host = url.host or url.query.get("host") or "localhost"
+    hosts = host if isinstance(host, str) else ", ".join(host)
+    return f"{url.database or '(no name)'} at {hosts}{f':{url.port}' if url.port else ''}"
+
+
+def _reason(error: Exception) -> str:
+    """What the server or the system says."""
+    cause = error.orig if isinstance(error, exc.DBAPIError) and error.orig is not None else error
+    cause = cause if isinstance(cause, OSError) or cause.__cause__ is None else cause.__cause__
+    if isinstance(cause, TimeoutError):
+        return "no answer in time"
+    if isinstance(cause, OSError) and cause.errno is not None:
+        return cause.strerror if isinstance(cause, socket.gaierror) and cause.strerror else os.strerror(cause.errno)
+    return str(cause).partition("\n")[0]
 
 
 def may_repeat(error: Exception) -> bool:

@@ -1,23 +1,17 @@
 """Which schema a database has, found out without the migration tool, whose import is dear and seldom needed."""
 
-import sqlalchemy as sa
-
-from yuanjing.adapters.sql.alone import SchemaError, is_sqlite, parse_url, run_alone
+from yuanjing.adapters.sql.alone import SchemaError, is_sqlite, newer_schema, parse_url, read_version, run_alone
 from yuanjing.adapters.sql.sqlite_engine import database_path
 
 HEAD = "0001"
 """The schema version that this program works with: the newest of `migrations/versions`."""
-_HAS_VERSION = {
-    "sqlite": sa.text("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'"),
-    "postgresql": sa.text("SELECT 1 WHERE to_regclass('alembic_version') IS NOT NULL"),
-}
-_VERSION = sa.text("SELECT version_num FROM alembic_version")
 
 
 async def upgrade(url: str) -> None:
     """Create or upgrade the schema; see `migrate.upgrade`.
 
     Raises:
+        SchemaError: it is newer than this program.
         StoreUnavailableError: the database cannot be reached or stays locked.
     """
     from yuanjing.adapters.sql.migrate import upgrade as migrate  # noqa: PLC0415  # the tool is imported only to migrate
@@ -35,13 +29,7 @@ async def current(url: str) -> str | None:
     if is_sqlite(address) and not database_path(address).exists():
         return None
 
-    def read(conn: sa.Connection) -> str | None:
-        if conn.execute(_HAS_VERSION[conn.dialect.name]).first() is None:
-            return None
-        found: str | None = conn.execute(_VERSION).scalar()
-        return found
-
-    return await run_alone(address, read, may_write=False)
+    return await run_alone(address, read_version, may_write=False)
 
 
 async def check(url: str) -> None:
@@ -54,7 +42,8 @@ async def check(url: str) -> None:
     found = await current(url)
     if found == HEAD:
         return
-    where = parse_url(url).render_as_string(hide_password=True)
+    address = parse_url(url)
+    where = address.render_as_string(hide_password=True)
     if found is None:
         raise SchemaError(f"the database {where} has no tables yet; run `yuanjing migrate`")
     from yuanjing.adapters.sql.migrate import revisions  # noqa: PLC0415  # only to say what is wrong
@@ -63,4 +52,4 @@ async def check(url: str) -> None:
         raise SchemaError(
             f"the database {where} is at schema {found}, this program needs {HEAD}; run `yuanjing migrate`"
         )
-    raise SchemaError(f"the database {where} is at schema {found}, which is newer than this program")
+    raise newer_schema(address, found)
