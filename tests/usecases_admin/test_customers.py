@@ -79,6 +79,14 @@ async def test_the_same_cause_grants_once_and_other_causes_again(store, clock):
     assert receipts[-1].balances.available_nanos == 20
 
 
+@pytest.mark.parametrize("cause", ["", " ", "\t"])
+async def test_an_empty_cause_grants_nothing(store, clock, cause):
+    made = await create_customer(store, clock, mobile="13800138000", test_grant_nanos=0)
+    with pytest.raises(InvalidInputError, match="cause"):
+        await grant_money(store, clock, customer_id=made.id, book=Book.LIVE, amount_nanos=5, cause=cause)
+    assert (await customer_balances(store, made.id))[Book.LIVE].available_nanos == 0
+
+
 async def test_the_same_cause_with_another_amount_is_refused(store, clock):
     made = await create_customer(store, clock, mobile="13800138000", test_grant_nanos=0)
     await grant_money(store, clock, customer_id=made.id, book=Book.LIVE, amount_nanos=5, cause="c")

@@ -145,13 +145,13 @@ async def grant_money(  # noqa: PLR0913  # the parts of one transfer
 
     Raises:
         NotFoundError: no such customer.
-        InvalidInputError: nothing to grant, or a text is too long.
+        InvalidInputError: nothing to grant, a text is too long, or the cause is empty.
         AlreadyExistsError: the same cause was used for another amount, customer or book.
     """
     if amount_nanos <= 0:
         raise InvalidInputError("the amount must be more than zero", param="amount")
     text = _read_text(note.strip(), "note", NOTE_LENGTH_MAX)
-    reason = _read_text(cause, "cause", NAME_LENGTH_MAX) if cause is not None else sortable_id("grant")
+    reason = sortable_id("grant") if cause is None else _read_cause(cause)
 
     def work(tx: Tx) -> GrantReceipt:
         customer = _find(tx, customer_id)
@@ -188,6 +188,14 @@ def _read_text(text: str, param: str, length_max: int) -> str:
     if len(text) > length_max or not text.isprintable():
         raise InvalidInputError(f"{param}: at most {length_max} printable characters", param=param)
     return text
+
+
+def _read_cause(text: str) -> str:
+    """An empty cause, from a script's unset variable, would be the same one for every grant after the first."""
+    cause = _read_text(text.strip(), "cause", NAME_LENGTH_MAX)
+    if not cause:
+        raise InvalidInputError("cause: write a name of this grant, or leave it out to grant each time", param="cause")
+    return cause
 
 
 def _page_size(limit: int) -> int:
