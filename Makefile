@@ -1,4 +1,5 @@
 # Two commands do everything: `make run` and `make test`. `make help` lists the rest.
+PYTHON ?= python3
 PY    := .venv/bin/python
 UV    := .venv/bin/uv
 UV_V  := 0.13.9
@@ -28,7 +29,7 @@ bench: .venv/bench  ## side by side with nginx, Envoy and smg (two cores, some m
 soak: .venv/dev  ## what takes longer than `make test` may
 	@$(PY) tests/run.py soak
 
-lock:  ## resolve the pins again
+lock: .venv/uv  ## resolve the pins again
 	$(UV) pip compile -q --no-emit-package yuanjing --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" requirements/dev.in -o requirements/dev.txt
 	$(UV) pip compile -q --no-emit-package yuanjing --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" -c requirements/dev.txt requirements/main.in -o requirements/main.txt
 	$(UV) pip compile -q --no-emit-package yuanjing --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" requirements/bench.in -o requirements/bench.txt
@@ -37,17 +38,22 @@ clean:  ## remove the environment (never the data in ./var)
 	rm -rf .venv build dist .pytest_cache .ruff_cache .coverage
 
 .venv/uv:
-	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Yuanjing needs Python 3.11 or newer; this is " + sys.version.split()[0])'
-	@python3 -m venv .venv
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Yuanjing needs Python 3.11 or newer; this is " + sys.version.split()[0])'
+	@$(PYTHON) -m venv .venv
 	@$(PY) -m pip install -q --disable-pip-version-check uv==$(UV_V)
 	@touch $@
 
-.venv/ok: .venv/uv requirements/main.txt pyproject.toml
-	@echo "Setting up .venv (once, some seconds) ..."
-	@test -f .venv/dev || $(UV) pip sync -q --require-hashes --compile-bytecode -p .venv requirements/main.txt
-	@test -f .venv/dev || $(PY) -m pip install -q --disable-pip-version-check uv==$(UV_V)
-	@$(UV) pip install -q -p .venv --no-deps -e .
+# Once the tests have been set up, what they need is kept up to date for runs as well: it is more.
+.venv/ok: .venv/uv requirements/main.txt pyproject.toml $(wildcard .venv/dev)
+	@test -f .venv/dev || $(MAKE) --no-print-directory .venv/main
 	@touch $@
+
+.PHONY: .venv/main
+.venv/main:
+	@echo "Setting up .venv (once, some seconds) ..."
+	@$(UV) pip sync -q --require-hashes --compile-bytecode -p .venv requirements/main.txt
+	@$(PY) -m pip install -q --disable-pip-version-check uv==$(UV_V)
+	@$(UV) pip install -q -p .venv --no-deps -e .
 
 .venv/dev: .venv/uv requirements/dev.txt pyproject.toml
 	@echo "Setting up .venv for development (once, some seconds) ..."

@@ -46,10 +46,10 @@ async def test_a_user_without_the_right_to_make_tables_is_told_which(postgres: P
 
 
 def test_callers_are_not_told_where_the_database_is():
-    url = sa.make_url("postgresql://u:hunter2@db.internal:6543/shop?password=hunter3")
+    url = sa.make_url("postgresql://u:hunter2@db-1:6543/shop?password=hunter3")
     error = asyncpg.InvalidPasswordError('password authentication failed for user "u"')
     assert str(translate_postgres(error)) == "the database cannot be reached"
     assert str(explain_postgres(error, url)) == (
-        'the database shop at db.internal:6543 cannot be reached: password authentication failed for user "u"'
+        'the database shop at db-1:6543 cannot be reached: password authentication failed for user "u"'
     )
     assert str(explain_postgres(TimeoutError(), url)).endswith("cannot be reached: no answer in time")

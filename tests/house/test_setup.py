@@ -1,0 +1,79 @@
+"""What the Makefile and pyproject.toml promise about setting up."""
+
+import os
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+from tests.house import tidy
+
+PROJECT = tomllib.loads((tidy.ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+MAKEFILE = tidy.ROOT / "Makefile"
+PINS = dict(re.findall(r"^([a-z0-9-]+)==(\S+)", (tidy.ROOT / "requirements" / "main.txt").read_text(), re.MULTILINE))
+
+STAND_IN = """#!/bin/sh
+echo "$(basename "$0") $*" >> "$HOME/calls"
+if [ "$1 $2" = "-m venv" ]; then
+    mkdir -p "$3/bin"
+    for name in python uv; do ln -sf "$HOME/bin/stand-in" "$3/bin/$name"; done
+fi
+"""
+
+
+@pytest.mark.parametrize("requirement", PROJECT["project"]["dependencies"])
+def test_the_oldest_version_that_is_allowed_is_one_that_is_tested(requirement):
+    found = re.match(r"([a-z0-9-]+)(?:\[\w+\])?>=([\d.]+)", requirement)
+    assert found is not None, requirement
+    assert PINS[found[1]].split(".")[:2] == found[2].split(".")
+
+
+@pytest.fixture
+def clone(tmp_path):
+    """A folder with the Makefile and stand-ins for what its recipes call; each writes down how it was called."""
+    shutil.copy(MAKEFILE, tmp_path)
+    shutil.copytree(tidy.ROOT / "requirements", tmp_path / "requirements")
+    (tmp_path / "pyproject.toml").write_text("")
+    program = tmp_path / "bin" / "stand-in"
+    program.parent.mkdir()
+    program.write_text(STAND_IN)
+    program.chmod(0o755)
+    return tmp_path
+
+
+def make(clone: Path, *targets: str) -> list[str]:
+    """What was called for these targets, in order."""
+    calls = clone / "calls"
+    calls.write_text("")
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(clone)}
+    command = ["make", f"PYTHON={clone}/bin/stand-in", *targets]  # ours, whatever is on the path
+    subprocess.run(command, cwd=clone, env=environment, check=True, capture_output=True, text=True, timeout=30)  # noqa: S603  # the Makefile's own recipes
+    return calls.read_text().splitlines()
+
+
+def synced(calls: list[str]) -> list[str]:
+    return [line.split()[-1] for line in calls if line.startswith("uv pip sync")]
+
+
+def touch_later(path: Path, than: Path) -> None:
+    """Make a file newer than another, as a `git pull` would."""
+    at = than.stat().st_mtime + 2
+    os.utime(path, (at, at))
+
+
+def test_new_requirements_reach_a_run_after_a_test(clone):
+    assert synced(make(clone, "run")) == ["requirements/main.txt"]
+    assert synced(make(clone, "run")) == []
+    assert synced(make(clone, "test")) == ["requirements/dev.txt"]
+    assert synced(make(clone, "run")) == [], "what the tests need is more than what a run needs"
+    touch_later(clone / "requirements" / "main.txt", clone / ".venv" / "ok")
+    touch_later(clone / "requirements" / "dev.txt", clone / ".venv" / "ok")
+    assert synced(make(clone, "run")) == ["requirements/dev.txt"], "the environment of the tests is kept, and is new"
+
+
+def test_locking_works_in_a_fresh_clone(clone):
+    calls = make(clone, "lock")
+    assert calls[0].startswith(("stand-in -c", "stand-in -m venv"))
+    assert sum(line.startswith("uv pip compile") for line in calls) == 3
