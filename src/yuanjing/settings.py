@@ -218,9 +218,8 @@ class Settings(BaseSettings):
     """An idle connection to a provider is closed after this time."""
     retries_max: Annotated[int, Field(ge=0, le=10)] = 2
     """Further channels that are tried when one fails before its first byte."""
-    upstream_stale_seconds: Seconds = 0.5
-    """A kept connection that its provider closes within this time of a request was closed before it: the request is
-    sent again. It is longer than any way there and back, and shorter than the work that must not be done twice."""
+    upstream_stale_seconds: Seconds = 1.0
+    """A kept connection that ends so soon after a request had been closed before it: the request is sent again."""
     drain_streams_max: Annotated[int, Field(ge=0, le=10_000)] = 64
     """Streams read to their end after their client left, in one gateway process."""
     drain_seconds: Seconds = 60.0

@@ -61,7 +61,8 @@ def test_a_stream_that_takes_longer_is_cut_with_an_error_event_and_settled():
         r.server.begin_stop()
         head.body = client.receive_to_end_of_chunks()
         assert (head.text, head.is_done) == ("abc", False)
-        assert head.code
+        assert head.code == "shutting_down"
+        assert b"restarting" in head.body
         assert client.is_at_end()
         stopped(r)
         (record,) = r.records
@@ -74,9 +75,12 @@ def test_a_plain_answer_that_takes_longer_is_an_error_and_costs_nothing():
         client.send(post())
         r.upstream.wait_requests(1)
         r.server.begin_stop()
+        r.server.call(r.gateway.begin_stop)
+        assert r.gateway.why_not_ready() == ["stopping"]
         answer = client.receive()
-        assert answer.status in (503, 504)
+        assert (answer.status, answer.code) == (503, "shutting_down")
         assert answer.headers[b"connection"] == b"close"
+        assert r.channel().failures == 0  # our stop tells nothing about the channel
         stopped(r)
         assert not r.records
 

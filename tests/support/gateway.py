@@ -207,11 +207,12 @@ class FakeNode:
 
 @dataclass
 class FakeSpool:
-    """A spool in memory; `is_broken` makes it refuse."""
+    """A spool in memory; `is_broken` makes it refuse, `room` tells how many rows it takes."""
 
     records: list[UsageRecord] = field(default_factory=list[UsageRecord])
     watermarks: dict[str, UsageRecord] = field(default_factory=dict[str, UsageRecord])
     is_broken: bool = False
+    room: int = 1_000_000
     depth: int = 0
     size_bytes: int = 0
 
@@ -226,6 +227,9 @@ class FakeSpool:
 
     def forget(self, posted_seq: int) -> None:
         pass
+
+    def is_disk_well(self) -> bool:
+        return not self.is_broken
 
     def close(self) -> None:
         pass

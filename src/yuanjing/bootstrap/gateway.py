@@ -35,6 +35,8 @@ _BACKLOG = 4096
 _SHUTDOWN_MARGIN_SECONDS = 10
 EXIT_FENCED = 75
 """A gateway ends with this code when its node was taken over; the supervisor starts a new life."""
+EXIT_BROKEN = 70
+"""And with this one when it cannot do its duties any more, but for the next life there is hope."""
 
 
 def run_gateway(handover: Handover) -> int:
@@ -62,7 +64,9 @@ async def _serve(handover: Handover, listener: socket.socket) -> int:
         log.info("gateway started", node=node.id, incarnation=node.incarnation)
         await process.serve(listener)
         log.info("gateway stopped", node=node.id, incarnation=node.incarnation, is_fenced=process.is_fenced)
-        return EXIT_FENCED if process.is_fenced else 0
+        if process.is_fenced:
+            return EXIT_FENCED
+        return EXIT_BROKEN if process.is_broken else 0
 
 
 class GatewayProcess:
@@ -71,6 +75,7 @@ class GatewayProcess:
     def __init__(self, services: Services, node: NodeRef, handover: Handover, log: FilteringBoundLogger) -> None:
         settings = services.settings
         self.is_fenced = False
+        self.is_broken = False
         self._services = services
         self._log = log
         self._ready_fd = handover.ready_fd
@@ -88,6 +93,7 @@ class GatewayProcess:
                 spool=services.spools.create(node.id, node.incarnation),
                 trusted_proxies=settings.trusted_proxies,
                 on_fenced=self._fenced,
+                on_broken=self._broken,
             )
         )
         self._server = HttpServer(_config(self._app(), settings), on_stop=self._gateway.begin_stop)
@@ -97,10 +103,14 @@ class GatewayProcess:
         await self._server.serve(sockets=[listener])
 
     def _fenced(self) -> None:
-        """Nothing can be acknowledged any more: end what runs, and with it the server."""
+        """Nothing can be acknowledged any more; what ran has ended, and the server follows."""
         self.is_fenced = True
-        for exchange in list(self._gateway.exchanges):
-            exchange.stop()
+        self._server.should_exit = True
+
+    def _broken(self) -> None:
+        """A new life is needed: drain, and end."""
+        self.is_broken = True
+        self._gateway.begin_stop()
         self._server.should_exit = True
 
     @asynccontextmanager

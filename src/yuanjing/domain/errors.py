@@ -69,3 +69,7 @@ class SpoolError(YuanjingError):
     """Finished usage cannot be made durable; the process must stop acknowledging answers."""
 
     code = "spool_unavailable"
+
+
+class SpoolFullError(SpoolError):
+    """The spool is at its limit and has written nothing; it accepts again when what it holds has been posted."""

@@ -1,16 +1,15 @@
 """One try of a request on one channel: the provider's answer read, translated and judged."""
 
-import ssl
 from typing import Protocol
 
 from yuanjing.gateway.directory import Route
 from yuanjing.gateway.options import GatewayOptions
-from yuanjing.gateway.routing import Failure, bad_answer, broken, failure_of_answer, failure_of_event
+from yuanjing.gateway.routing import Failure, bad_answer, broken, failure_of_answer, failure_of_event, saturated
 from yuanjing.gateway.sse import SseError, SseSplitter
 from yuanjing.gateway.translate.llmage_openai import LlmageAnswer
 from yuanjing.gateway.translate.openai_openai import OpenAIAnswer
 from yuanjing.gateway.translate.wire import BadAnswerError, UpstreamRefusedError
-from yuanjing.gateway.upstream import UpstreamConnection
+from yuanjing.gateway.upstream import PoolSaturatedError, UpstreamConnection
 
 _OK = 200
 _ERROR_BODY_BYTES_MAX = 64 * 1024
@@ -254,6 +253,8 @@ class Attempt:
         self._owner.on_attempt_failed(failure)
 
 
-def connect_failure(error: OSError | TimeoutError | ssl.SSLError | UnicodeError) -> Failure:
+def connect_failure(error: Exception) -> Failure:
     """Why no connection could be had, without the address or the provider's words."""
+    if isinstance(error, PoolSaturatedError):
+        return saturated()
     return broken("connect timeout" if isinstance(error, TimeoutError) else f"connect: {type(error).__name__}")

@@ -38,7 +38,17 @@ class ChannelState:
     fingerprint: object
     attempts: int = 0
     failures: int = 0
+    failures_in_row: int = 0
+    """Failures of the channel's own since its last whole answer."""
+    succeeded_at: float | None = None
+    failed_at: float | None = None
     in_flight: int = 0
+
+    def failed(self, now: float) -> None:
+        """A try on it has failed by its own fault."""
+        self.failures += 1
+        self.failures_in_row += 1
+        self.failed_at = now
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

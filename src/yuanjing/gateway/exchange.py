@@ -9,32 +9,31 @@ from typing import Protocol
 
 from yuanjing.domain.dialects import Dialect
 from yuanjing.domain.pricing import ChatPrice
-from yuanjing.domain.usage import UsageRecord, UsageStatus
+from yuanjing.domain.usage import UsageStatus
 from yuanjing.gateway import client
 from yuanjing.gateway.attempt import Attempt, connect_failure
-from yuanjing.gateway.billing import USAGE_TOKENS_FACTOR, Bounds, own_count
-from yuanjing.gateway.conversation import ClientSide, Conversation, Desk, State
-from yuanjing.gateway.directory import Directory, KeyEntry, OfferEntry, Route, drains
+from yuanjing.gateway.billing import USAGE_TOKENS_FACTOR
+from yuanjing.gateway.charging import UNACKNOWLEDGED, ChargedConversation, Till
+from yuanjing.gateway.conversation import ClientSide, State
+from yuanjing.gateway.directory import ChannelState, Directory, KeyEntry, OfferEntry, Route, drains
 from yuanjing.gateway.options import GatewayOptions
-from yuanjing.gateway.purse import Purse, Purses
+from yuanjing.gateway.purse import Purse
 from yuanjing.gateway.request import ChatRequest, token_limit_field
 from yuanjing.gateway.routing import Failure, timed_out
-from yuanjing.gateway.settlement import Amounts, Spooler, amounts
 from yuanjing.gateway.translate.llmage_openai import LlmageAnswer
 from yuanjing.gateway.translate.openai_openai import OpenAIAnswer
-from yuanjing.gateway.translate.wire import AnswerContext, Bill
+from yuanjing.gateway.translate.wire import AnswerContext
 from yuanjing.gateway.upstream import Spawn, UpstreamConnection
 
-_OPERATION = "chat"
-_UNACKNOWLEDGED = "The answer cannot be charged at the moment, so it is not complete; try again"
+_INTERNAL = "Internal error; tell us the request id"
+_STOPPING = "The service is restarting; try again in a moment"
+_NO_ROUTES: list[Route] = []
 
 
-class Services(Desk, Protocol):
+class Services(Till, Protocol):
     """What exchanges need of their process."""
 
     directory: Directory
-    purses: Purses
-    spooler: Spooler
     spawn: Spawn
     random: random.Random
     pepper: bytes
@@ -54,8 +53,8 @@ class Services(Desk, Protocol):
         """The error code with which everything is refused at the moment, or None."""
         ...
 
-    def is_fresh(self) -> bool:
-        """Whether the node's last heartbeat is young enough to acknowledge answers."""
+    def give_up(self, exchange: "Exchange", error: Exception) -> None:
+        """An error that is a bug has hit the exchange: report it, and end the exchange."""
         ...
 
     async def load_key(self, key: str, digest: bytes) -> KeyEntry | None:
@@ -63,43 +62,31 @@ class Services(Desk, Protocol):
         ...
 
     def note(self, event: str, exchange: "Exchange", **fields: str | float | None) -> None:
-        """Write a log line about an exchange."""
+        """Write a log line about an exchange; never content."""
         ...
 
 
-class Exchange(Conversation):
-    """One request on the hot path: what it was admitted to, its attempts, its bill."""
+class Exchange(ChargedConversation):
+    """One request on the hot path: what it was admitted to, its attempts, its end."""
 
-    key: KeyEntry
-    started_at = 0.0
-    _request: ChatRequest | None = None
-    _offer: OfferEntry
-    _price: ChatPrice
-    _routes: list[Route]
-    _context: AnswerContext
-    _attempt: Attempt | None = None
-    _attempts = 0
+    _routes: list[Route] = _NO_ROUTES
+    _channel: ChannelState | None = None
+    """The channel that counts this request among those under way."""
     _retried_stale = False
-    _purse: Purse | None = None
-    _hold_id = ""
-    _ceiling = 0
-    _input_max = 0
-    _output_max = 0
-    _is_metered = False
-    _is_detached = False
     _is_paused = False
     _deadline = 0.0
     _heard_at = 0.0
+    _tried_at = 0.0
     _quiet_since = 0.0
     _watermarked_at = 0.0
     _sent_at = 0.0
     _done_at = 0.0
-    _first_byte_ms = 0
-    _last = b""
+    _settling_until = 0.0
 
     def __init__(self, side: ClientSide, services: Services, dialect: Dialect) -> None:
         super().__init__(side, services, dialect)
         self._services = services
+        self._till = services
 
     def _early_refusal(self) -> tuple[str, str] | None:
         return self._services.early_refusal(self)
@@ -148,7 +135,7 @@ class Exchange(Conversation):
         channel = route.channel
         channel.attempts += 1
         offer = self._offer.offer
-        self._context = AnswerContext(
+        context = AnswerContext(
             usage_id=self.usage_id,
             model=offer.model,
             renames_model=route.upstream_model != offer.model,
@@ -158,11 +145,12 @@ class Exchange(Conversation):
             tokens_max=USAGE_TOKENS_FACTOR * self._offer.limits.context_tokens,
             choices=request.n,
         )
-        answer = OpenAIAnswer(self._context) if self.dialect is Dialect.OPENAI else LlmageAnswer(self._context)
+        answer = OpenAIAnswer(context) if self.dialect is Dialect.OPENAI else LlmageAnswer(context)
         attempt = self._attempt = Attempt(self, route, answer, services.options, is_stream=request.is_stream)
         channel.in_flight += 1
+        self._channel = channel
         self.state = State.SENT
-        now = self._heard_at = services.now()
+        now = self._heard_at = self._tried_at = services.now()
         if not self._sent_at:
             self._sent_at = self._quiet_since = self._watermarked_at = now
         connection = channel.pool.take()
@@ -185,10 +173,12 @@ class Exchange(Conversation):
     async def _connect(self, attempt: Attempt, route: Route) -> None:
         try:
             connection = await route.channel.pool.connect()
-        except (OSError, TimeoutError, UnicodeError) as error:  # the last: a host name that cannot be one
+        except Exception as error:
             if not attempt.is_over:
                 attempt.is_over = True
                 self.on_attempt_failed(connect_failure(error))
+            if not isinstance(error, (OSError, UnicodeError)):  # the last: a host name that cannot be one
+                raise  # to be logged as what it is
             return
         if attempt.is_over:
             route.channel.pool.give_back(connection)
@@ -221,6 +211,9 @@ class Exchange(Conversation):
         assert attempt is not None
         self._leave_channel()
         now = self._done_at = self._services.now()
+        channel = attempt.route.channel
+        channel.succeeded_at = now
+        channel.failures_in_row = 0
         if self.state is State.SENT:
             self._first_byte(now)
         if self._is_detached:
@@ -228,7 +221,7 @@ class Exchange(Conversation):
             return
         if not request.is_stream and not self._services.is_fresh():
             self._release()  # nothing has been delivered, and nothing may be acknowledged
-            self._fail("store_unavailable", _UNACKNOWLEDGED, None)
+            self._fail("store_unavailable", UNACKNOWLEDGED, None)
             return
         bill, amount = self._bill()
         answer = attempt.answer
@@ -241,11 +234,14 @@ class Exchange(Conversation):
         assert attempt is not None
         attempt.is_over = True
         channel = attempt.route.channel
+        now = self._services.now()
         self._leave_channel()
-        if failure.is_retryable or failure.kind != "invalid_input":
-            channel.failures += 1
-            self._services.counters.attempts_failed[(channel.id, failure.kind)] += 1
-        if attempt.is_stale and not self._retried_stale and not self._is_detached:
+        self._services.counters.attempts_failed[(channel.id, failure.kind)] += 1
+        if failure.is_of_channel:
+            channel.failed(now)
+        # A kept connection that the provider was just closing: it never saw the request. Later it may have.
+        is_unseen = attempt.is_stale and now - self._tried_at < self._services.options.upstream_stale_seconds
+        if is_unseen and not self._retried_stale and not self._is_detached:
             self._retried_stale = True
             self._attempts -= 1
             channel.pool.close_idle(0.0)  # whatever ended this one has ended those that were idle with it
@@ -270,8 +266,9 @@ class Exchange(Conversation):
         return is_next and self._services.now() < self._deadline
 
     def _leave_channel(self) -> None:
-        if self._attempt is not None:
-            self._attempt.route.channel.in_flight -= 1
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            channel.in_flight -= 1
 
     def _end_broken(self, failure: Failure) -> None:
         """A stream that broke after its first byte: what was delivered is charged, `[DONE]` is not said."""
@@ -280,91 +277,11 @@ class Exchange(Conversation):
         if not self._is_detached:
             assert self._attempt is not None
             self._last = self._attempt.answer.error_event(failure.code, failure.message)
-        self._services.note("stream broke", self, kind=failure.kind)
+        self._services.note("stream broke", self, kind=failure.kind, channel=self._channel_id())
         self._settle(UsageStatus.CLIENT_GONE if self._is_detached else UsageStatus.UPSTREAM_BROKE, bill, amount)
 
-    # settling
-
-    def _bill(self) -> tuple[Bill, Amounts]:
-        assert self._request is not None
-        usage = self._context.usage()
-        is_estimated = usage is None
-        if usage is None:
-            bounds = Bounds(input_tokens=self._input_max, output_tokens=self._output_max)
-            usage = own_count(self._request, self._context, self._offer.limits, bounds)
-        amount = amounts(self._price, usage, self._ceiling)
-        return Bill(usage=usage, charge_nanos=amount.charge_nanos, is_estimated=is_estimated), amount
-
-    def _record(self, status: UsageStatus, bill: Bill, amount: Amounts) -> UsageRecord:
-        attempt, request = self._attempt, self._request
-        assert attempt is not None
-        assert request is not None
-        return UsageRecord(
-            id=self.usage_id,
-            book=self.key.book,
-            customer_id=self.key.customer_id,
-            key_id=self.key.id,
-            offer_id=self._offer.offer.id,
-            model=self._offer.offer.model,
-            operation=_OPERATION,
-            channel_id=attempt.route.channel.id,
-            hold_id=self._hold_id,
-            price_id=self._price.id,
-            meters=bill.usage.meters(),
-            ceiling_nanos=self._ceiling,
-            charge_nanos=amount.charge_nanos,
-            overrun_nanos=amount.overrun_nanos,
-            is_estimated=bill.is_estimated,
-            is_stream=request.is_stream,
-            status=status,
-            request_id=self.request_id,
-            upstream_request_id=attempt.upstream_request_id,
-            upstream_model=attempt.route.upstream_model,
-            attempts=self._attempts,
-            started_at=self.started_at,
-            first_byte_ms=self._first_byte_ms,
-            duration_ms=int((self._services.now() - self._t0) * 1000),
-        )
-
-    def _settle(self, status: UsageStatus, bill: Bill, amount: Amounts) -> None:
-        assert self._purse is not None
-        services, counters = self._services, self._services.counters
-        self.state = State.SETTLING
-        services.purses.settle(self._purse, self._hold_id, self._ceiling, amount.charge_nanos)
-        if self._is_metered:
-            self._is_metered = False
-            self.key.meter.finish(bill.usage.input_tokens + bill.usage.output_tokens, services.now())
-        counters.input_tokens += bill.usage.input_tokens
-        counters.output_tokens += bill.usage.output_tokens
-        counters.charged_nanos[self.key.book_name] += amount.charge_nanos
-        counters.overrun_nanos += amount.overrun_nanos
-        counters.estimated += bill.is_estimated
-        services.spooler.add(self._record(status, bill, amount), self)
-
-    def on_durable(self) -> None:
-        """The usage is on disk: the answer may end."""
-        if self._is_detached or self.disconnected:
-            self._end()
-        elif not self._services.is_fresh():
-            self._end_unacknowledged()
-        elif self._request is not None and self._request.is_stream:
-            self._end_stream(self._last)
-        else:
-            self._end_plain(self._last)
-
-    def on_not_durable(self) -> None:
-        """The usage could not be written: the answer must not look complete."""
-        if self._is_detached or self.disconnected:
-            self._end()
-        else:
-            self._end_unacknowledged()
-
-    def _end_unacknowledged(self) -> None:
-        self._fail("store_unavailable", _UNACKNOWLEDGED, None)
-
-    def _error_event(self, code: str, message: str) -> bytes:
-        assert self._attempt is not None
-        return self._attempt.answer.error_event(code, message)
+    def _channel_id(self) -> str | None:
+        return self._attempt.route.channel.id if self._attempt is not None else None
 
     def _left(self) -> None:
         services = self._services
@@ -375,16 +292,24 @@ class Exchange(Conversation):
         if self._done_at:
             services.counters.own_time.observe(self._sent_at - self._t0 + now - self._done_at)
         if now - self._t0 >= services.options.log_slow_request_seconds:
-            services.note("slow request", self, seconds=round(now - self._t0, 3))
+            self._note_slow(now)
+        # The connection keeps us until its next request; what we hold may be megabytes.
+        self._request = self._attempt = None
+        self._routes = _NO_ROUTES
+        self._last = b""
 
-    def _release(self) -> None:
-        """Nothing is charged: the reservation is free again."""
-        if self._purse is not None:
-            self._services.purses.settle(self._purse, self._hold_id, self._ceiling, 0)
-            self._purse = None
-        if self._is_metered:
-            self._is_metered = False
-            self.key.meter.finish(0, self._services.now())
+    def _note_slow(self, now: float) -> None:
+        self._services.note(
+            "slow request",
+            self,
+            usage=self.usage_id,
+            model=self._offer.offer.model if self._request is not None else None,
+            channel=self._channel_id(),
+            outcome=self._outcome,
+            attempts=self._attempts,
+            first_byte_ms=self._first_byte_ms,
+            seconds=round(now - self._t0, 3),
+        )
 
     # the client leaves, is slow, or the process stops
 
@@ -436,19 +361,31 @@ class Exchange(Conversation):
         if self._attempt is not None and self._attempt.connection is not None:
             self._attempt.connection.resume_reading()
 
-    def stop(self) -> None:
-        """The drain time of a stopping process is over: end now, charging what was delivered."""
+    def stop(self, code: str = "shutting_down", message: str = _STOPPING) -> None:
+        """End now, charging what was delivered: the drain time is over, or nothing can be charged any more."""
         if self.state in (State.SENT, State.ANSWERING):
-            self._time_out(timed_out("stopping", is_retryable=False))
+            self._time_out(Failure(code=code, message=message, kind="stopping", is_retryable=False))
         elif self.state in (State.RECEIVING, State.ADMITTING):
-            self.refuse("shutting_down", "The service is restarting; try again in a moment")
+            self.refuse(code, message)
+
+    def crash(self) -> None:
+        """A bug has hit this request: end it with its money in order. A bill that was handed over counts."""
+        if self.is_over:
+            return
+        if self._attempt is not None:
+            self._attempt.abandon()
+        self._leave_channel()
+        self.keep_alive = False
+        if self.state is State.SETTLING:
+            self._resolve(self._charge)
+        self._release()
+        self._fail("internal_error", _INTERNAL, None)
 
     def tick(self, now: float) -> None:
         """Called some times a second: every time limit of an exchange is watched here."""
         options = self._services.options
-        if self.state is State.ADMITTING:
-            self._tick_admitting(now, options)
         if self.state not in (State.SENT, State.ANSWERING):
+            self._tick_waiting(now, options)
             return
         if now >= self._deadline:
             self._time_out(timed_out("total time", is_retryable=False))
@@ -466,12 +403,18 @@ class Exchange(Conversation):
         if is_stream:
             self._tick_stream(now, options)
 
-    def _tick_admitting(self, now: float, options: GatewayOptions) -> None:
-        """A store that does not answer at all must not hold a request for ever."""
-        if not self._deadline:
-            self._deadline = now + options.admission_seconds
-        elif now >= self._deadline:
-            self.refuse("store_unavailable", "The request cannot be admitted at the moment; try again")
+    def _tick_waiting(self, now: float, options: GatewayOptions) -> None:
+        """A store that does not answer, or a bill that nobody tells about, must not hold a request for ever."""
+        if self.state is State.ADMITTING:
+            if not self._deadline:
+                self._deadline = now + options.admission_seconds
+            elif now >= self._deadline:
+                self.refuse("store_unavailable", "The request cannot be admitted at the moment; try again")
+        elif self.state is State.SETTLING:
+            if not self._settling_until:
+                self._settling_until = now + options.settling_seconds
+            elif now >= self._settling_until:
+                self._services.give_up(self, TimeoutError("nobody told what became of the bill"))
 
     def _tick_stream(self, now: float, options: GatewayOptions) -> None:
         if not self._is_detached and now - self._quiet_since >= options.keepalive_comment_seconds:

@@ -28,7 +28,7 @@ class Loader:
         options: GatewayOptions,
         *,
         now: Callable[[], float],
-        on_bad_channel: Callable[[str, Exception], None],
+        on_bad_channel: Callable[[str, ValueError], None],
     ) -> None:
         self._options = options
         self._now = now
@@ -45,7 +45,7 @@ class Loader:
                 continue
             try:
                 channels[channel.id] = self._channel(channel, content, known.get(channel.id))
-            except Exception as error:  # whatever is wrong with one must not stop the others, nor what follows
+            except ValueError as error:
                 self._on_bad_channel(channel.id, error)
         prices = sorted(content.prices, key=lambda p: p.version)
         entries: list[OfferEntry] = []

@@ -31,6 +31,7 @@ _KINDS = {
     "silence": "timeout",
     "total time": "timeout",
     "stopping": "stopping",
+    "saturated": "saturated",
 }
 _OTHER_KIND = "bad_answer"
 

@@ -27,10 +27,13 @@ class GatewayOptions:
     upstream_header_bytes_max: int = 64 * 1024
     upstream_idle_seconds: float = 30.0
     retries_max: int = 2
+    upstream_stale_seconds: float = 1.0
     drain_streams_max: int = 64
     drain_seconds: float = 60.0
     shutdown_drain_seconds: float = 120.0
     watermark_seconds: float = 2.0
+    settling_seconds: float = 5.0
+    spool_retry_seconds: float = 2.0
     clamp_output_tokens_min: int = 16
     exchanges_max: int = 4096
     pipeline_pause_depth: int = 16

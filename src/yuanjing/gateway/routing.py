@@ -30,7 +30,13 @@ class Failure:
     retry_after_seconds: int | None = None
     param: str | None = None
 
+    @property
+    def is_of_channel(self) -> bool:
+        """Whether it tells against the channel, and not against the request or ourselves."""
+        return self.kind not in _NOT_OF_CHANNEL
 
+
+_NOT_OF_CHANNEL = frozenset({"invalid_input", "moderated", "too_long", "saturated", "stopping"})
 _UNAVAILABLE_TEXT = "The provider is temporarily unavailable; try again in a moment"
 _MODERATED_TEXT = "The provider's content policy refused this content; change the request"
 _WAIT_SECONDS_MAX = 60
@@ -169,6 +175,12 @@ def _error_object(error: object) -> _ErrorObject:
 def broken(reason: str) -> Failure:
     """The connection did not bring a whole answer."""
     return Failure(code="provider_unavailable", message=_UNAVAILABLE_TEXT, kind=reason, is_retryable=True)
+
+
+def saturated() -> Failure:
+    """The channel has as many connections as it may have, and none became free in time: our limit, not its fault."""
+    message = "All connections to the model's provider are in use; try again in a moment"
+    return Failure(code="overloaded", message=message, kind="saturated", is_retryable=True)
 
 
 def timed_out(reason: str, *, is_retryable: bool) -> Failure:

@@ -7,13 +7,15 @@ import asyncio
 import hmac
 import ipaddress
 import random
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+import traceback
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from yuanjing.domain.errors import FencedError, SpoolError, YuanjingError
+from yuanjing.domain.errors import SpoolError, SpoolFullError, YuanjingError
 from yuanjing.domain.money import Book
 from yuanjing.gateway.admission import admit, early_refusal
+from yuanjing.gateway.charging import UNACKNOWLEDGED
 from yuanjing.gateway.client import DefaultHeaders
 from yuanjing.gateway.counters import Counters
 from yuanjing.gateway.directory import (
@@ -25,9 +27,10 @@ from yuanjing.gateway.directory import (
 )
 from yuanjing.gateway.exchange import Exchange
 from yuanjing.gateway.loading import Loader
+from yuanjing.gateway.loops import Log, Loops
 from yuanjing.gateway.options import GatewayOptions
 from yuanjing.gateway.purse import LeaseSource, Purses
-from yuanjing.gateway.settlement import Spooler
+from yuanjing.gateway.settlement import Settled, Spooler
 from yuanjing.kit.clock import Clock
 from yuanjing.kit.ids import usage_id
 from yuanjing.ports.spool import SpoolWriter
@@ -63,22 +66,6 @@ class NodeSource(Protocol):
         ...
 
 
-class Log(Protocol):
-    """A structured logger."""
-
-    def info(self, event: str, **fields: object) -> None:
-        """Something worth knowing."""
-        ...
-
-    def warning(self, event: str, **fields: object) -> None:
-        """Something an operator may have to look at."""
-        ...
-
-    def error(self, event: str, **fields: object) -> None:
-        """Something an operator has to look at."""
-        ...
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GatewayParts:
     """What `bootstrap` puts into a gateway."""
@@ -93,6 +80,8 @@ class GatewayParts:
     spool: SpoolWriter
     trusted_proxies: tuple[str, ...] = ()
     on_fenced: Callable[[], None] = lambda: None
+    on_broken: Callable[[], None] = lambda: None
+    """The process must end, and be started anew."""
 
 
 class Gateway:
@@ -117,18 +106,21 @@ class Gateway:
             spawn=self.spawn,
             on_fenced=self._fenced,
         )
-        self.spooler = Spooler(parts.spool, self.counters, on_failure=self._spool_failed)
+        self.spooler = Spooler(parts.spool, self.counters, self)
         self._parts = parts
         self._log = parts.log
         self._tasks: set[asyncio.Task[None]] = set()
-        self._loops: list[asyncio.Task[None]] = []
+        self._loops = Loops(parts.log, on_fenced=self._fenced, on_ended=parts.on_broken)
         self._trusted: tuple[Network, ...] = tuple(ipaddress.ip_network(n, strict=False) for n in parts.trusted_proxies)
         self._beat_at = -float("inf")
+        self._ticked_at = self._purses_ticked_at = self.now()
         self._is_draining = False
         self._is_stopping = False
         self._is_fenced = False
         self._spool_is_broken = False
+        self._spool_was_full = False
         self._has_directory = False
+        self._is_directory_old = False
         self._loader = Loader(parts.options, now=self.now, on_bad_channel=self._bad_channel)
 
     # Services
@@ -149,7 +141,7 @@ class Gateway:
         """The error code with which everything is refused at the moment, or None."""
         if self._is_fenced or self._is_stopping:
             return "shutting_down"
-        if self._spool_is_broken or not self.is_fresh() or not self._has_directory:
+        if self._spool_is_broken or self._spool_is_full or not self.is_fresh() or not self._has_directory:
             return "store_unavailable"
         return "overloaded" if len(self.exchanges) > self.options.exchanges_max else None
 
@@ -157,8 +149,9 @@ class Gateway:
         """Words for what keeps requests from being admitted; empty if nothing does."""
         reasons = {
             "this process was taken over": self._is_fenced,
-            "stopping": self._is_stopping,
+            "stopping": self._is_stopping or self._is_draining,
             "the spool cannot be written": self._spool_is_broken,
+            "the spool is full": self._spool_is_full and not self._spool_is_broken,
             "no heartbeat reaches the ledger": not self._is_fenced and not self.is_fresh(),
             "the catalogue is not loaded": not self._has_directory,
             "too many requests in work": len(self.exchanges) > self.options.exchanges_max,
@@ -221,22 +214,19 @@ class Gateway:
         await self._reload()
         await self._parts.node.signals()
         options = self.options
-        loop = asyncio.get_running_loop()
-        for seconds, work in (
-            (options.heartbeat_seconds, self._beat),
-            (options.signal_poll_seconds, self._poll_signals),
-        ):
-            self._loops.append(loop.create_task(self._repeat(seconds, work)))
-        self._loops.append(loop.create_task(self._tick_loop()))
+        self._ticked_at = self._purses_ticked_at = self.now()
+        self._loops.start("heartbeat", options.heartbeat_seconds, self._beat)
+        self._loops.start("signals", options.signal_poll_seconds, self._poll_signals)
+        self._loops.start("exchanges", options.tick_seconds, self._tick_exchanges)
+        self._loops.start("purses", options.tick_seconds, self._tick_purses)
+        self._loops.start("channels", options.tick_seconds, self._tick_channels)
 
     async def stop(self) -> None:
         """End: connections are gone by now; flush the spool, return the leases, leave."""
         self._is_stopping = True
-        for exchange in list(self.exchanges):
-            exchange.stop()
+        self._for_each_exchange(Exchange.stop)
         await asyncio.sleep(0)
-        for task in self._loops:
-            task.cancel()
+        self._loops.stop()
         self.spooler.flush()
         await self.purses.close()
         for task in list(self._tasks):
@@ -265,21 +255,8 @@ class Gateway:
         if not self._is_fenced:
             self._is_fenced = True
             self._log.error("this node was taken over; it stops")
+            self._for_each_exchange(Exchange.stop)
             self._parts.on_fenced()
-
-    def _spool_failed(self, error: SpoolError) -> None:
-        self._spool_is_broken = True
-        self._log.error("the spool cannot be written; nothing is admitted any more", error=str(error))
-
-    async def _repeat(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
-        while True:
-            await asyncio.sleep(seconds)
-            try:
-                await work()
-            except FencedError:
-                self._fenced()
-            except YuanjingError as error:
-                self._log.warning("the store did not answer", work=work.__name__, error=error.code)
 
     async def _beat(self) -> None:
         before = self.now()
@@ -291,38 +268,107 @@ class Gateway:
             self.purses.recall(set(pulse.recalled))
 
     async def _poll_signals(self) -> None:
+        """What is quick first: a signal comes once, so none may be lost because another one's work failed."""
+        is_recalled = False
         for topic, subject in await self._parts.node.signals():
-            if topic is Topic.CATALOG:
-                await self._reload()
-            elif topic is Topic.KEY:
+            if topic is Topic.KEY:
                 self.directory.keys.forget(subject)
             elif topic is Topic.FUNDS:
                 book, _, customer = subject.partition(":")
                 self.purses.forget_refusal(Book(book), customer)
             elif topic is Topic.RECALL:
-                await self._beat()
+                is_recalled = True
+            elif topic is Topic.CATALOG:
+                self._is_directory_old = True
+        if is_recalled:
+            await self._beat()  # if it fails, the next one tells the same
+        if self._is_directory_old:
+            await self._reload()
 
-    async def _tick_loop(self) -> None:
+    async def _tick_exchanges(self) -> None:
         seconds = self.options.tick_seconds
-        last = self.now()
-        while True:
-            await asyncio.sleep(seconds)
-            now = self.now()
-            self.counters.loop_lag_seconds_max = max(self.counters.loop_lag_seconds_max * 0.98, now - last - seconds)
-            passed, last = now - last, now
-            for exchange in list(self.exchanges):
-                exchange.tick(now)
-            self.purses.tick(passed)
-            for channel in self.directory.channels.values():
-                channel.pool.close_idle(self.options.upstream_idle_seconds)
+        now = self.now()
+        lag, self._ticked_at = now - self._ticked_at - seconds, now
+        self.counters.loop_lag_seconds_max = max(self.counters.loop_lag_seconds_max * 0.98, lag)
+        self._for_each_exchange(lambda exchange: exchange.tick(now))
+        is_full = self._spool_is_full
+        if is_full is not self._spool_was_full:
+            self._spool_was_full = is_full
+            self._log.warning("the spool is full" if is_full else "the spool has room again", rows=self.spooler.depth)
+
+    async def _tick_purses(self) -> None:
+        now = self.now()
+        passed, self._purses_ticked_at = now - self._purses_ticked_at, now
+        self.purses.tick(passed)
+
+    async def _tick_channels(self) -> None:
+        for channel in self.directory.channels.values():
+            channel.pool.close_idle(self.options.upstream_idle_seconds)
+
+    # what must not happen
+
+    def _for_each_exchange(self, work: Callable[[Exchange], None]) -> None:
+        for exchange in list(self.exchanges):
+            try:
+                work(exchange)
+            except Exception as error:  # noqa: BLE001  # the others need their turn; `give_up` logs it
+                self.give_up(exchange, error)
+
+    def give_up(self, exchange: Exchange, error: Exception) -> None:
+        """See `Services`. The error's own words stay out of the log: they may be a customer's."""
+        where = "".join(traceback.format_tb(error.__traceback__))
+        self._log.error(
+            "a request was given up for a bug", request_id=exchange.request_id, error=type(error).__name__, where=where
+        )
+        try:
+            exchange.crash()
+        except Exception as second:  # noqa: BLE001  # there is nothing left to try
+            self._log.error("and could not be ended", request_id=exchange.request_id, error=type(second).__name__)
+        finally:
+            self.exchanges.discard(exchange)
+
+    def settled_failed(self, settled: Settled, error: Exception) -> None:
+        """See `SpoolWatcher`."""
+        assert isinstance(settled, Exchange)
+        self.give_up(settled, error)
+
+    @property
+    def _spool_is_full(self) -> bool:
+        """Whether the spool has no room for one more row beside those of all that is in work."""
+        return self.spooler.room <= len(self.exchanges)
+
+    def spool_failed(self, error: Exception) -> None:
+        """See `SpoolWatcher`. A broken spool is never written again; a new one needs a new life of this node."""
+        if isinstance(error, SpoolFullError):
+            self._log.error("the spool is full; an answer was not acknowledged", error=str(error))
+        elif not isinstance(error, SpoolError):
+            self._log.error("a usage record cannot be written; its answer was not acknowledged", exc_info=error)
+        elif not self._spool_is_broken:
+            self._spool_is_broken = True
+            self._log.error("the spool cannot be written; nothing is admitted any more", error=str(error))
+            if not self._is_stopping:
+                asyncio.get_running_loop().call_soon(self._cut)
+                self._loops.start("spool", self.options.spool_retry_seconds, self._look_at_disk)
+
+    def _cut(self) -> None:
+        """End what runs: what it delivers from now on could not be charged."""
+        self._for_each_exchange(lambda exchange: exchange.stop("store_unavailable", UNACKNOWLEDGED))
+
+    async def _look_at_disk(self) -> None:
+        """Until the disk can be written we say that we are not ready; then a new life begins with a new spool."""
+        if await asyncio.to_thread(self._parts.spool.is_disk_well):
+            self._log.error("the spool's disk can be written; this process ends, the next begins a new spool")
+            self._parts.on_broken()
 
     # the directory
 
     async def _reload(self) -> None:
+        self._is_directory_old = True
         content = await self._parts.directory.load()
         entries, channels = self._loader.snapshot(content, self.directory.channels)
         self.directory.install(entries, channels)
         self._has_directory = True
+        self._is_directory_old = False
 
     def _bad_channel(self, channel_id: str, error: Exception) -> None:
         self._log.error("a channel cannot be served and is left out", channel=channel_id, exc_info=error)

@@ -1,11 +1,10 @@
-"""From a finished answer to a durable record: the bill, the purse, and the spool once per event-loop turn."""
+"""From a finished answer to a durable record: the charge, and the spool once per event-loop turn."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from yuanjing.domain.errors import SpoolError
+from yuanjing.domain.errors import SpoolError, SpoolFullError
 from yuanjing.domain.pricing import ChatPrice, charge_nanos
 from yuanjing.domain.usage import ChatUsage, UsageRecord, split_charge
 from yuanjing.gateway.counters import Counters
@@ -33,18 +32,30 @@ class Settled(Protocol):
         """The record is written: the answer may end."""
         ...
 
-    def on_not_durable(self) -> None:
-        """It could not be written: the answer must not look complete."""
+    def on_not_durable(self, *, is_refused: bool) -> None:
+        """The answer must not look complete: the record was refused, or it is not known what the disk has kept."""
+        ...
+
+
+class SpoolWatcher(Protocol):
+    """Who is told when the spool does not do its work; each call must return."""
+
+    def spool_failed(self, error: Exception) -> None:
+        """A write failed: a `SpoolError` that is no `SpoolFullError` means that none will succeed any more."""
+        ...
+
+    def settled_failed(self, settled: Settled, error: Exception) -> None:
+        """Telling it raised."""
         ...
 
 
 class Spooler:
     """Gathers the records of one event-loop turn and writes them in one transaction."""
 
-    def __init__(self, spool: SpoolWriter, counters: Counters, *, on_failure: Callable[[SpoolError], None]) -> None:
+    def __init__(self, spool: SpoolWriter, counters: Counters, watcher: SpoolWatcher) -> None:
         self._spool = spool
         self._counters = counters
-        self._on_failure = on_failure
+        self._watcher = watcher
         self._records: list[UsageRecord] = []
         self._waiting: list[Settled] = []
         self._watermarks: list[UsageRecord] = []
@@ -76,26 +87,57 @@ class Spooler:
         if not records and not watermarks:
             return
         self._records, self._waiting, self._watermarks = [], [], []
+        self._write(records, waiting, watermarks)
+
+    def _write(self, records: list[UsageRecord], waiting: list[Settled], watermarks: list[UsageRecord]) -> None:
         self._counters.spool_flushes += 1
         try:
             self._spool.append(records, watermarks)
-        except SpoolError as error:
-            self._counters.spool_failures += 1
-            self._on_failure(error)
-            for settled in waiting:
-                settled.on_not_durable()
+        except Exception as error:  # noqa: BLE001  # whatever it is, nothing may wait for ever; the watcher logs it
+            if not isinstance(error, SpoolError) and len(records) + len(watermarks) > 1:
+                self._write_each(records, waiting, watermarks)  # one that cannot be written must not take others along
+            else:
+                self._failed(error, waiting)
             return
         for settled in waiting:
-            settled.on_durable()
+            try:
+                settled.on_durable()
+            except Exception as error:  # noqa: BLE001  # the others must be told; the watcher logs it
+                self._watcher.settled_failed(settled, error)
+
+    def _write_each(self, records: list[UsageRecord], waiting: list[Settled], watermarks: list[UsageRecord]) -> None:
+        for record, settled in zip(records, waiting, strict=True):
+            self._write([record], [settled], [])
+        for watermark in watermarks:
+            self._write([], [], [watermark])
+
+    def _failed(self, error: Exception, waiting: list[Settled]) -> None:
+        """Nothing was written, unless the disk itself failed: then nobody knows."""
+        self._counters.spool_failures += 1
+        is_refused = isinstance(error, SpoolFullError) or not isinstance(error, SpoolError)
+        self._watcher.spool_failed(error)
+        for settled in waiting:
+            try:
+                settled.on_not_durable(is_refused=is_refused)
+            except Exception as second:  # noqa: BLE001  # the others must be told; the watcher logs it
+                self._watcher.settled_failed(settled, second)
 
     def forget(self, posted_seq: int) -> None:
         """The ledger has posted every row up to this one."""
-        self._spool.forget(posted_seq)
+        try:
+            self._spool.forget(posted_seq)
+        except SpoolError as error:
+            self._watcher.spool_failed(error)
 
     @property
     def depth(self) -> int:
         """Rows that are not known to be posted."""
         return self._spool.depth
+
+    @property
+    def room(self) -> int:
+        """How many more rows there is room for."""
+        return self._spool.room
 
     def close(self) -> None:
         """Flush and let go of the file."""

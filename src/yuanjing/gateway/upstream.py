@@ -63,6 +63,10 @@ class _Nobody:
 _NOBODY = _Nobody()
 
 
+class PoolSaturatedError(TimeoutError):
+    """The channel has all the connections that it may have, and none of them became free in time."""
+
+
 class UpstreamConnection(asyncio.Protocol):
     """One TCP or TLS connection to a provider."""
 
@@ -112,6 +116,9 @@ class UpstreamConnection(asyncio.Protocol):
 
     def detach(self) -> None:
         """The handler has all it needs; the connection is kept if the provider ends its answer soon."""
+        if self.pool.is_closed:
+            self.abandon()
+            return
         self.handler = _NOBODY
         self.detached_at = self.pool.now()
         self.resume_reading()
@@ -271,7 +278,7 @@ class ChannelPool:
         self._open: set[UpstreamConnection] = set()
         self._opening = 0
         self._waiting: deque[asyncio.Future[UpstreamConnection | None]] = deque()
-        self._is_closed = False
+        self.is_closed = False
 
     @property
     def open_count(self) -> int:
@@ -296,17 +303,25 @@ class ChannelPool:
 
         Raises:
             OSError, TimeoutError, ssl.SSLError: it could not be had in `connect_seconds`.
+            PoolSaturatedError: for all that time others had them all.
         """
-        async with asyncio.timeout(self._connect_seconds):
-            while self.open_count >= self.connections_max:
-                if (kept := self.take()) is not None:
-                    return kept
-                waiter: asyncio.Future[UpstreamConnection | None] = asyncio.get_running_loop().create_future()
-                self._waiting.append(waiter)
-                connection = await self._wait(waiter)
-                if connection is not None and connection.is_usable:
-                    return connection
-            return await self._open_one()
+        is_opening = False
+        try:
+            async with asyncio.timeout(self._connect_seconds):
+                while self.open_count >= self.connections_max:
+                    if (kept := self.take()) is not None:
+                        return kept
+                    waiter: asyncio.Future[UpstreamConnection | None] = asyncio.get_running_loop().create_future()
+                    self._waiting.append(waiter)
+                    connection = await self._wait(waiter)
+                    if connection is not None and connection.is_usable:
+                        return connection
+                is_opening = True
+                return await self._open_one()
+        except TimeoutError:
+            if is_opening:
+                raise
+            raise PoolSaturatedError from None
 
     async def _wait(self, waiter: "asyncio.Future[UpstreamConnection | None]") -> UpstreamConnection | None:
         try:
@@ -346,7 +361,7 @@ class ChannelPool:
 
     def give_back(self, connection: UpstreamConnection) -> None:
         """The connection is free: to whoever waits, else kept."""
-        if self._is_closed or not connection.is_usable:
+        if self.is_closed or not connection.is_usable:
             connection.abandon()
         elif not self._wake(connection):
             connection.idle_since = self.now()
@@ -369,9 +384,12 @@ class ChannelPool:
             connection.abandon()
 
     def close(self) -> None:
-        """Close what is idle now; connections in use are closed when they become free."""
-        self._is_closed = True
-        for connection in list(self._idle):
+        """Close what is idle now, and what only waits to become so; connections in use are closed after it.
+
+        Nobody looks after a closed pool's connections any more, so none may be left to itself.
+        """
+        self.is_closed = True
+        for connection in [*self._idle, *(c for c in self._open if c.handler is _NOBODY)]:
             connection.abandon()
 
     def _wake(self, connection: UpstreamConnection | None) -> bool:

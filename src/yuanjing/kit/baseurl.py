@@ -14,8 +14,15 @@ _LENGTH_MAX = 1000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BaseUrl:
-    """An address taken apart; `host` is what to connect to, `host_header` what to say in `Host`, `path` has no `/` at
-    its end."""
+    """An address taken apart.
+
+    Attributes:
+        is_tls: whether it begins with `https`.
+        host: what to connect to, in ASCII, without brackets.
+        port: the one written, or the scheme's.
+        host_header: what to say in `Host`.
+        path: without a `/` at its end.
+    """
 
     is_tls: bool
     host: str

@@ -28,14 +28,31 @@ class SpoolWriter(Protocol):
         A finished record removes the watermark of the same id. Returns the last `seq`.
 
         Raises:
-            SpoolError: the disk is full or broken, or the spool is at its limit; nothing was written, and the process
-                must stop acknowledging. A spool at its limit accepts again when rows were forgotten; a broken one never
-                does.
+            SpoolFullError: the spool is at its limit; nothing was written. It accepts again when rows were forgotten.
+            SpoolError: the disk is full or broken; nobody knows what it has kept. The process must stop acknowledging,
+                as this spool never accepts again.
+            Exception: a record cannot be encoded; nothing was written.
         """
         ...
 
     def forget(self, posted_seq: int) -> None:
-        """The ledger has posted every row up to this one: it may be removed, at a time of the writer's choosing."""
+        """The ledger has posted every row up to this one: it may be removed, at a time of the writer's choosing.
+
+        Raises:
+            SpoolError: as for `append`.
+        """
+        ...
+
+    @property
+    def room(self) -> int:
+        """How many more rows it takes; 0 if it is at its limit or broken. Asked for each request, before its work."""
+        ...
+
+    def is_disk_well(self) -> bool:
+        """Whether files can be written where the spool is: asked of a broken one, before a new one is begun.
+
+        It waits for the disk, so it is not for the event loop.
+        """
         ...
 
     @property

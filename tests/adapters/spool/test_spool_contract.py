@@ -5,7 +5,7 @@ from tests.support.money import make_record
 
 from yuanjing.adapters.memory.spool import MemorySpoolFolder
 from yuanjing.adapters.spool import SqliteSpoolFolder
-from yuanjing.domain.errors import SpoolError
+from yuanjing.domain.errors import SpoolError, SpoolFullError
 from yuanjing.domain.usage import UsageStatus
 
 
@@ -105,12 +105,13 @@ def test_a_spool_in_use_is_not_removed(folder):
 def test_a_full_spool_refuses_until_rows_are_forgotten(folder):
     writer = folder.create("m-g0", 1)
     assert writer.append([record(n) for n in range(100)], []) == 100
-    with pytest.raises(SpoolError):
+    assert writer.room == 0
+    with pytest.raises(SpoolFullError):
         writer.append([record(100)], [])
     assert writer.depth == 100
     assert only_reader(folder).depth(0) == 100
     writer.forget(60)
-    assert writer.depth == 40
+    assert (writer.depth, writer.room) == (40, 60)
     assert writer.append([record(101)], []) == 101
     assert [row.seq for row in only_reader(folder).after(99, 10)] == [100, 101]
     writer.close()
@@ -141,9 +142,12 @@ def test_forgetting_more_than_was_written_is_harmless(folder):
 def test_a_closed_writer_refuses(folder):
     writer = folder.create("m-g0", 1)
     writer.append([record(1)], [record(2)])
+    assert writer.is_disk_well()
     writer.close()
-    with pytest.raises(SpoolError):
+    assert writer.room == 0
+    with pytest.raises(SpoolError) as error:
         writer.append([record(3)], [])
+    assert not isinstance(error.value, SpoolFullError)
     reader = only_reader(folder)
     assert [row.record.id for row in reader.after(0, 10)] == [record(1).id]
     assert [w.id for w in reader.watermarks()] == [record(2).id]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from tests.support.money import make_record
 
 from yuanjing.adapters.spool import SqliteSpoolFolder
 from yuanjing.adapters.spool.checkpoints import Checkpointer
-from yuanjing.domain.errors import SpoolError
+from yuanjing.domain.errors import SpoolError, SpoolFullError
 
 _CHILD = """
 import sys
@@ -127,13 +128,60 @@ def test_the_size_limit_counts_what_is_not_forgotten(tmp_path):
         try:
             writer.append([record(1)], [])
             break
-        except SpoolError:
+        except SpoolFullError:
             time.sleep(0.05)
     else:
         pytest.fail("the spool stayed at its limit")
     assert checkpointer.is_alive()
     writer.close()
     assert not checkpointer.is_alive()
+
+
+def test_a_spool_that_has_become_large_has_room_again_by_itself(tmp_path, monkeypatch):
+    monkeypatch.setattr("yuanjing.adapters.spool.checkpoints._INTERVAL_SECONDS", 0.02)
+    monkeypatch.setattr("yuanjing.adapters.spool.writer._MAKE_ROOM_ROWS", 50)
+    folder = open_folder(tmp_path, size_max_bytes=8_000_000)
+    writer = folder.create("m-g0", 1)
+    written = 0
+    while writer.room:
+        written = writer.append([record(written + n) for n in range(1, 33)], [])
+        time.sleep(0.002)
+    assert writer.append([record(written + 1)], []) == written + 1  # what is under way is still written
+    deadline = time.monotonic() + 20
+    while not writer.room and time.monotonic() < deadline:
+        writer.forget(writer.depth // 2 + writer._forgotten_seq + 1)  # as each heartbeat does; nothing is appended
+        time.sleep(0.01)
+    assert writer.room > 0
+    assert writer.append([record(written + 2)], []) == written + 2
+    writer.close()
+
+
+def test_a_record_that_cannot_be_encoded_changes_nothing(tmp_path):
+    folder = open_folder(tmp_path)
+    writer = folder.create("m-g0", 1)
+    odd = replace(record(2), extra={"note": object()})
+    for records, watermarks in (([record(1), odd], []), ([odd], []), ([record(1)], [odd]), ([], [odd])):
+        with pytest.raises(TypeError):
+            writer.append(records, watermarks)
+    assert writer.append([record(1), record(3)], [record(4)]) == 2
+    (reader,) = folder.readers()
+    assert [row.record.id for row in reader.after(0, 9)] == [record(1).id, record(3).id]
+    reader.close()
+    writer.close()
+
+
+def test_a_disk_that_takes_no_more_is_not_well(tmp_path):
+    folder = open_folder(tmp_path)
+    writer = folder.create("m-g0", 1)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024 * 1024, hard))
+    try:
+        assert not writer.is_disk_well()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert writer.is_disk_well()
+    assert not list(tmp_path.glob("*.probe"))
+    writer.close()
 
 
 def test_checkpoints_let_the_log_start_afresh(tmp_path, monkeypatch):

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from yuanjing.domain.errors import SpoolError
+from yuanjing.domain.errors import SpoolError, SpoolFullError
 from yuanjing.domain.usage import UsageRecord
 from yuanjing.ports.spool import SpooledUsage
 
@@ -51,7 +51,7 @@ class MemorySpool:
         if not self._is_owned:
             raise SpoolError(f"the spool of {self.node_id} is closed")
         if self._last_seq + len(records) - self._forgotten_seq > self._rows_max:
-            raise SpoolError(f"the spool of {self.node_id} is at its limit")
+            raise SpoolFullError(f"the spool of {self.node_id} is at its limit")
         for record in records:
             self._last_seq += 1
             self._rows[self._last_seq] = record
@@ -69,6 +69,11 @@ class MemorySpool:
     def unposted(self) -> int:
         """How many rows are written and not known to be posted."""
         return self._last_seq - self._forgotten_seq
+
+    @property
+    def room(self) -> int:
+        """See `SpoolWriter.room`."""
+        return self._rows_max - self.unposted if self._is_owned else 0
 
     @property
     def size_bytes(self) -> int:
@@ -93,6 +98,15 @@ class MemorySpoolWriter:
     def depth(self) -> int:
         """See the port."""
         return self._spool.unposted
+
+    @property
+    def room(self) -> int:
+        """See the port."""
+        return self._spool.room
+
+    def is_disk_well(self) -> bool:
+        """See the port."""
+        return True
 
     @property
     def size_bytes(self) -> int:

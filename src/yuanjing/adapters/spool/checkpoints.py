@@ -27,6 +27,8 @@ class Checkpointer:
         self._sync = sync
         self._on_pass = on_pass
         self._on_failure = on_failure
+        self.shrinks = False
+        """Whether the log's file is cut after each pass, which makes the writer wait a little."""
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="spool-checkpoints", daemon=True)
         self._thread.start()
@@ -52,11 +54,18 @@ class Checkpointer:
     def _pass(self, connection: pysqlite3.Connection) -> None:
         wal = Path(f"{self._database}-wal")
         size = wal.stat().st_size if wal.exists() else 0
-        if size < _WAL_BYTES_MIN:
+        if size < _WAL_BYTES_MIN and not self.shrinks:
             return
+        is_copied = self._copy(connection)
+        if self.shrinks:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        elif not is_copied and size > _WAL_BYTES_MAX:
+            connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
+
+    def _copy(self, connection: pysqlite3.Connection) -> bool:
+        """Copy what can be copied without making anybody wait; whether it was all."""
         for _ in range(_PASSES_MAX):
             _, logged, copied = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
             if logged == copied:
-                return
-        if size > _WAL_BYTES_MAX:
-            connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
+                return True
+        return False

@@ -1,5 +1,6 @@
 """Names and locks of spool files."""
 
+import contextlib
 import fcntl
 import os
 import re
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _NAME = re.compile(r"(?P<node>[A-Za-z0-9][A-Za-z0-9._-]{0,99})\.(?P<incarnation>\d{1,18})\.spool\.db", re.ASCII)
+_PROBE_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,6 +41,20 @@ class SpoolFile:
     def size_bytes(self) -> int:
         """The size on disk, write-ahead log included; 0 for what does not exist."""
         return _size(self.database) + _size(Path(f"{self.database}-wal"))
+
+    def is_disk_well(self) -> bool:
+        """Whether as much as a new spool needs can be written into the folder."""
+        probe = self.folder / f"{self.node_id}.{self.incarnation}.probe"
+        try:
+            with probe.open("wb", buffering=0) as file:
+                written = file.write(bytes(_PROBE_BYTES))
+                os.fsync(file.fileno())
+        except OSError:
+            return False
+        finally:
+            with contextlib.suppress(OSError):
+                probe.unlink(missing_ok=True)
+        return written == _PROBE_BYTES
 
     def remove(self) -> None:
         """Delete everything that belongs to it; the lock last, so that a half-removed spool still has its lock."""

@@ -9,7 +9,7 @@ import pysqlite3
 from yuanjing.adapters.spool.checkpoints import Checkpointer
 from yuanjing.adapters.spool.codec import encode_record
 from yuanjing.adapters.spool.files import SpoolFile, take_lock
-from yuanjing.domain.errors import SpoolError
+from yuanjing.domain.errors import SpoolError, SpoolFullError
 from yuanjing.domain.usage import UsageRecord
 
 _SCHEMA = """
@@ -22,6 +22,10 @@ _UNMARK = "DELETE FROM watermark WHERE id = ?"
 _DELETE = "DELETE FROM usage WHERE seq <= ?"
 _DELETE_ROWS = 128
 """Forgotten rows are deleted in pieces of this size, each inside an append."""
+_MAKE_ROOM_ROWS = 10_000
+"""And in pieces of this size, some tens of milliseconds, when the file has become large."""
+_ADMIT_PERCENT = 90
+"""From this part of its greatest size on a spool has no room for new work; the rest is for what is under way."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,6 +56,9 @@ class SqliteSpoolWriter:
         self._deleted_seq = 0
         self._marked: set[str] = set()
         self._size_bytes = 0
+        self._free_bytes = 0
+        """Of a large file, what is free inside it: SQLite does not give pages back, but uses them again."""
+        self._large_bytes = limits.size_max_bytes * _ADMIT_PERCENT // 100
         self._broken: str | None = None
         self._is_closed = False
         try:
@@ -71,14 +78,18 @@ class SqliteSpoolWriter:
         last = self._last_seq + len(records)
         if self._broken is not None or last - self._forgotten_seq > self._limits.rows_max:
             self._refuse()
+        rows = [(seq, encode_record(record)) for seq, record in enumerate(records, first)]
+        marks = [(record.id, encode_record(record)) for record in watermarks] if watermarks else []
         try:
             if self._size_bytes >= self._limits.size_max_bytes:
                 self._refuse_if_large()
-            if len(records) == 1 and not watermarks and not self._marked and not self._has_piece:
-                self._execute(_INSERT, (first, encode_record(records[0])))
-            elif records or watermarks:
-                self._append(first, records, watermarks)
-        except pysqlite3.Error as error:
+            if len(rows) == 1 and not marks and not self._marked and not self._has_piece:
+                self._execute(_INSERT, rows[0])
+            elif rows or marks:
+                self._append(rows, [record.id for record in records], marks)
+        except SpoolFullError:
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever it was, a half-made transaction must not be gone on with
             self._break(error)
         self._last_seq = last
         return last
@@ -87,18 +98,17 @@ class SqliteSpoolWriter:
     def _has_piece(self) -> bool:
         return self._forgotten_seq - self._deleted_seq >= _DELETE_ROWS
 
-    def _append(self, first: int, records: Sequence[UsageRecord], watermarks: Sequence[UsageRecord]) -> None:
+    def _append(self, rows: list[tuple[int, bytes]], ended: list[str], marks: list[tuple[str, bytes]]) -> None:
         execute, executemany = self._execute, self._executemany
         execute("BEGIN IMMEDIATE")
-        executemany(_INSERT, [(seq, encode_record(record)) for seq, record in enumerate(records, first)])
-        finished = self._marked.intersection([record.id for record in records]) if self._marked else set[str]()
+        executemany(_INSERT, rows)
+        finished = self._marked.intersection(ended) if self._marked else set[str]()
         if finished:
             executemany(_UNMARK, [(usage_id,) for usage_id in finished])
-        if records and watermarks:
-            ended = {record.id for record in records}
-            watermarks = [record for record in watermarks if record.id not in ended]
-        if watermarks:
-            executemany(_MARK, [(record.id, encode_record(record)) for record in watermarks])
+        if ended and marks:
+            marks = [mark for mark in marks if mark[0] not in ended]
+        if marks:
+            executemany(_MARK, marks)
         deleted = self._deleted_seq
         if self._has_piece:
             deleted += _DELETE_ROWS
@@ -106,11 +116,31 @@ class SqliteSpoolWriter:
         execute("COMMIT")
         self._deleted_seq = deleted
         self._marked.difference_update(finished)
-        self._marked.update([record.id for record in watermarks])
+        self._marked.update([mark[0] for mark in marks])
 
     def forget(self, posted_seq: int) -> None:
         """See the port."""
         self._forgotten_seq = min(max(self._forgotten_seq, posted_seq), self._last_seq)
+        if self._size_bytes >= self._large_bytes and self._broken is None:
+            self._checkpointer.shrinks = True
+            try:
+                self._make_room(_MAKE_ROOM_ROWS)
+            except pysqlite3.Error as error:
+                self._break(error)
+        else:
+            self._checkpointer.shrinks = False
+            self._free_bytes = 0
+
+    @property
+    def room(self) -> int:
+        """See the port."""
+        if self._broken is not None or self._size_bytes - self._free_bytes >= self._large_bytes:
+            return 0
+        return self._limits.rows_max - self._last_seq + self._forgotten_seq
+
+    def is_disk_well(self) -> bool:
+        """See the port."""
+        return self._file.is_disk_well()
 
     @property
     def depth(self) -> int:
@@ -140,13 +170,19 @@ class SqliteSpoolWriter:
 
     def _refuse_if_large(self) -> None:
         """Look closely before refusing: what was forgotten is deleted first, and free pages do not count."""
-        if self._forgotten_seq > self._deleted_seq:
-            self._execute(_DELETE, (self._forgotten_seq,))
-            self._deleted_seq = self._forgotten_seq
+        self._make_room(self._limits.rows_max)
+        if self.size_bytes - self._free_bytes >= self._limits.size_max_bytes:
+            raise SpoolFullError(f"the spool {self._file.database.name} has reached its size limit")
+
+    def _make_room(self, rows: int) -> None:
+        """Delete this many forgotten rows, and see how much of the file is free."""
+        deleted = min(self._forgotten_seq, self._deleted_seq + rows)
+        if deleted > self._deleted_seq:
+            self._execute(_DELETE, (deleted,))
+            self._deleted_seq = deleted
         ((free_pages,),) = self._execute("PRAGMA freelist_count").fetchall()
         ((page_bytes,),) = self._execute("PRAGMA page_size").fetchall()
-        if self.size_bytes - int(free_pages) * int(page_bytes) >= self._limits.size_max_bytes:
-            raise SpoolError(f"the spool {self._file.database.name} has reached its size limit")
+        self._free_bytes = int(free_pages) * int(page_bytes)
 
     def _note_failure(self, message: str) -> None:
         self._broken = self._broken or message
@@ -154,7 +190,7 @@ class SqliteSpoolWriter:
     def _refuse(self) -> None:
         if self._broken is not None:
             raise SpoolError(f"the spool {self._file.database.name} cannot be written: {self._broken}")
-        raise SpoolError(f"the spool {self._file.database.name} has {self.depth} rows not posted, its limit")
+        raise SpoolFullError(f"the spool {self._file.database.name} has {self.depth} rows not posted, its limit")
 
     def _break(self, error: Exception) -> None:
         """Never write again: after a failed write or sync nobody knows what the disk has kept."""
