@@ -1,11 +1,11 @@
 """Every magic word of the sandbox, in both dialects, streamed and plain: what the client is told and what it pays."""
 
 import time
-from fractions import Fraction
 
 import pytest
+from tests.support.bills import expect_books, expect_own_count, price, wait_for_entry
 from tests.support.chat import post, user
-from tests.support.gateway import LIMITS, FakeBank, GatewayServer, channel
+from tests.support.gateway import FakeBank, GatewayServer, channel
 from tests.support.sandbox import Sandbox, flavour_directory, offer_id, shipped_providers
 
 from yuanjing.domain.money import NANOS_PER_YUAN, parse_amount
@@ -75,37 +75,6 @@ def test_every_word_is_here():
     assert {word.partition("=")[0] for word in WORDS} == {fault.value for fault in Fault} | {"tokens"}
 
 
-def wait_for_entry(box):
-    for _ in range(400):
-        entry = box.journal()[0]
-        if entry["ended"]:
-            return entry
-        time.sleep(0.01)
-    raise AssertionError(entry)
-
-
-def price(meters) -> Fraction:
-    """The charge in nano-yuan by the price's own words: 3.2 in, 0.64 cached, 12.8 out, CNY a million."""
-    cached = meters[Meter.CACHE_READ_TOKENS]
-    yuan = (
-        Fraction("3.2") * (meters[Meter.INPUT_TOKENS] - cached)
-        + Fraction("0.64") * cached
-        + Fraction("12.8") * meters[Meter.OUTPUT_TOKENS]
-    ) / 10**6
-    return yuan * NANOS_PER_YUAN
-
-
-def books(server):
-    """What the purses hold is what was granted and neither charged nor returned."""
-    held = server.bank.granted - server.bank.returned - sum(r.charge_nanos for r in server.spool.records)
-    for _ in range(100):
-        if server.gateway.purses.leased_nanos == held:
-            break
-        time.sleep(0.01)
-    assert server.gateway.purses.leased_nanos == held
-    assert not any(purse.reserved for purse in server.gateway.purses._purses.values())
-
-
 @pytest.mark.parametrize("dialect", ["openai", "llmage"])
 @pytest.mark.parametrize("case", CASES, ids=[f"{w}-{m}" for w, m, _, _ in CASES])
 def test_a_word(box, server, dialect, case):
@@ -132,7 +101,7 @@ def test_a_word(box, server, dialect, case):
             expect_whole(box, reply, record, outcome, (mode, text))
             ids = [c["llmusageid"] for c in (reply.chunks if mode == "stream" else [reply.json]) if "llmusageid" in c]
             assert set(ids) == ({record.id} if dialect == "llmage" else set())
-    books(server)
+    expect_books(server)
 
 
 def expect_refusal(reply, dialect, error):
@@ -159,14 +128,6 @@ def expect_break(reply, record, error, prompt):
     assert record.status is UsageStatus.UPSTREAM_BROKE
     expect_own_count(record, prompt, "".join(
         c["choices"][0]["delta"].get("content") or "" for c in reply.chunks if c.get("choices")))  # fmt: skip
-
-
-def expect_own_count(record, prompt, answer):
-    assert record.is_estimated
-    assert record.overrun_nanos == 0
-    per_token = LIMITS.bytes_per_token
-    assert record.meters[Meter.INPUT_TOKENS] == -(-len(prompt.encode()) // per_token)
-    assert record.meters[Meter.OUTPUT_TOKENS] == -(-len(answer.encode()) // per_token)
 
 
 def expect_whole(box, reply, record, outcome, asked):
@@ -274,7 +235,7 @@ def test_all_channels_fail(box):
             "code": "provider_unavailable",
         }
         assert server.spool.records == []
-        books(server)
+        expect_books(server)
     assert bank.granted == bank.returned
     assert bank.balance["cus_1"] == 100 * NANOS_PER_YUAN
 
