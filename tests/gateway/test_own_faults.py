@@ -3,12 +3,13 @@
 import asyncio
 import threading
 import time
+from collections.abc import Iterator
 
 import pytest
-from tests.support.gateway import FakeSpool, api_key
-from tests.support.rawclient import post
+from tests.support.gateway import MODEL, FakeSpool, api_key
+from tests.support.rawclient import chat_body, post
 from tests.support.rig import Rig, rig, wait_for
-from tests.support.upstream import STREAM_HEAD, chunk, echo, event, forever, plain, request, send, wait
+from tests.support.upstream import STREAM_HEAD, chunk, close, echo, event, forever, plain, request, send, stream, wait
 
 from yuanjing.domain.errors import SpoolError, SpoolFullError, StoreUnavailableError
 from yuanjing.gateway.loops import Loops
@@ -344,3 +345,73 @@ def test_a_spool_that_breaks_while_rows_are_forgotten_is_noticed():
         r.spool.forget = bad
         wait_for(lambda: r.gateway.why_not_ready() == ["the spool cannot be written"])
         del r.spool.forget
+
+
+# what is left of a request, and what is told of it
+
+
+def test_an_idle_connection_keeps_nothing_of_the_request_before():
+    large = "x" * 100_000
+    with rig([request, send(stream([large])), request, send(plain(large))]) as r:
+        client, kept = r.client(), []
+        add = r.gateway.spooler.add
+        r.gateway.spooler.add = lambda record, exchange: (kept.append(exchange), add(record, exchange))
+        for streams in (True, False):
+            client.send(post(chat_body(stream=streams, max_tokens=4096)))
+            assert client.receive().text == large
+        wait_for(lambda: len(kept) == 2 and all(exchange.is_over for exchange in kept))
+        for exchange in kept:
+            assert not any(len(held) > 1000 for held in reachable(exchange))
+
+
+def reachable(exchange: object) -> Iterator[bytes | str]:
+    """The texts that an exchange holds, itself or through what only requests have."""
+    seen, todo = set(), [exchange]
+    while todo:
+        thing = todo.pop()
+        if id(thing) in seen:
+            continue
+        seen.add(id(thing))
+        if isinstance(thing, bytes | bytearray | str):
+            yield thing
+        elif isinstance(thing, list | tuple):
+            todo.extend(thing)
+        elif isinstance(thing, dict):
+            todo.extend(thing.values())
+        elif type(thing).__name__ in HELD_BY_REQUESTS:
+            todo.extend(getattr(thing, name, None) for name in getattr(type(thing), "__slots__", ()))
+            todo.append(getattr(thing, "__dict__", None))
+
+
+HELD_BY_REQUESTS = {
+    "Exchange",
+    "ChatRequest",
+    "Attempt",
+    "OpenAIAnswer",
+    "LlmageAnswer",
+    "AnswerContext",
+    "SseSplitter",
+}
+
+
+def test_a_slow_request_and_a_broken_stream_say_where_it_happened():
+    broken_stream = [request, send(STREAM_HEAD + chunk(event("a"))), close]
+    with rig([request, send(plain()), *broken_stream], log_slow_request_seconds=0.0001) as r:
+        client = r.client()
+        client.send(post())
+        assert client.receive().status == 200
+        client.send(post(stream=True))
+        assert client.receive().code == "provider_unavailable"
+        client.send(post(b"{}"))
+        assert client.receive().status == 400
+        lines = [(event, fields) for level, event, fields in r.server.log.lines if level == "warning"]
+        slow = [fields for event, fields in lines if event == "slow request"]
+        assert [(f["model"], f["channel"], f["outcome"]) for f in slow[:2]] == [
+            (MODEL, "ch_1", "completed"),
+            (MODEL, "ch_1", "upstream_broke"),
+        ]
+        assert all(f["outcome"] == "missing_required_parameter" and f["model"] is None for f in slow[2:])
+        assert slow[0]["usage"] == r.records[0].id
+        assert slow[0]["first_byte_ms"] >= 0
+        assert [f["channel"] for event, f in lines if event == "stream broke"] == ["ch_1"]
+        assert "hi" not in {str(value) for _, fields in lines for value in fields.values()}

@@ -34,6 +34,7 @@ from tests.support.upstream import (
 )
 
 from yuanjing.gateway.upstream import ChannelPool
+from yuanjing.ports.store import Topic
 
 # reuse
 
@@ -113,6 +114,23 @@ def test_a_second_closing_in_a_row_is_a_failure():
         assert client.receive().status == 503
         assert len(r.upstream.requests) == 3
         assert len(r.wait_records(1)) == 1
+
+
+@pytest.mark.parametrize("ending", [close, reset])
+def test_a_connection_that_closes_long_after_the_request_may_have_worked_on_it(ending):
+    gate = threading.Event()
+    script = [request, send(plain("one")), request, wait(gate), ending]
+    with rig(script, [forever(echo)], upstream_stale_seconds=0.05) as r:
+        client = r.client()
+        client.send(post())
+        client.receive()
+        client.send(post())
+        r.upstream.wait_requests(2)
+        time.sleep(0.1)
+        gate.set()
+        assert client.receive().status == 503
+        assert len(r.upstream.requests) == 2
+        assert r.channel().failures == 1
 
 
 def test_a_fresh_connection_that_closes_is_not_retried_on_the_same_channel():
@@ -317,12 +335,51 @@ def test_waiting_for_a_connection_times_out():
         r.upstream.wait_requests(1)
         began = time.monotonic()
         second.send(post())
-        assert second.receive().status == 503
-        assert 0.15 < time.monotonic() - began < 1.2
+        answer = second.receive()
+        assert (answer.status, answer.code) == (503, "overloaded")
+        assert time.monotonic() - began > 0.15
+        assert r.channel().failures == 0  # it is our limit, and tells nothing about the provider
+        assert dict(r.gateway.counters.attempts_failed) == {("ch_1", "saturated"): 1}
         gate.set()
         assert first.receive().status == 200
         second.send(post())
         assert second.receive().status == 200
+
+
+def test_when_a_channel_is_full_the_next_one_answers():
+    gate = threading.Event()
+    full, free = RawUpstream([request, wait(gate), send(plain())]), RawUpstream([forever(plain("free"))])
+    with rig(upstreams=[full, free], connections_max=1, connect_seconds=0.2) as r:
+        first, second = r.client(), r.client()
+        first.send(post())
+        full.wait_requests(1)
+        second.send(post())
+        assert second.receive().text == "free"
+        gate.set()
+        assert first.receive().status == 200
+
+
+def test_a_channel_that_is_gone_keeps_no_connection():
+    gate = threading.Event()
+    begun = STREAM_HEAD + chunk(body_of_stream(["a"]))
+    script = [request, send(begun), wait(gate)]
+    with rig(
+        script,
+        [request, send(STREAM_HEAD + chunk(event("a"))), wait(gate), send(chunk(event("", finish="stop") + DONE))],
+    ) as r:
+        pool = r.channel().pool
+        done, running = r.client(), r.client()
+        done.send(post(stream=True))
+        assert done.receive().is_done  # its connection waits for the body's end, which never comes
+        running.send(post(stream=True))
+        running.receive_until(b'"a"')
+        assert (pool.open_count, pool.idle_count) == (2, 0)
+        r.server.directory.channels.clear()
+        r.server.node.pending.append((Topic.CATALOG, ""))
+        wait_for(lambda: pool.open_count == 1)
+        gate.set()
+        assert b"[DONE]" in running.receive_until(b"0\r\n\r\n")
+        wait_for(lambda: pool.open_count == 0)
 
 
 def test_a_waiting_request_gets_the_place_of_a_connection_that_broke():
