@@ -19,7 +19,11 @@ GRANT = "0.2"
 @contextlib.contextmanager
 def started(folder: Path) -> Iterator[Platform]:
     """Two gateway processes; each new customer has little money; the sandbox answers at once; clean at its end."""
-    settings = {"YUANJING_WELCOME_TEST_GRANT": GRANT, "YUANJING_SANDBOX_TIME_SCALE": "0"}
+    settings = {
+        "YUANJING_WELCOME_TEST_GRANT": GRANT,
+        "YUANJING_SANDBOX_TIME_SCALE": "0",
+        "YUANJING_LEASE_WAIT_SECONDS": "3",  # on a busy machine a recall takes longer than 0.3 s
+    }
     with Platform(folder / "var", workers=2, **settings) as platform:
         yield platform
         assert platform.stop() == 0
@@ -50,12 +54,6 @@ async def test_200_clients_spend_a_balance_to_its_last_ceiling(platform):
     wait_until(lambda: balance(platform, key)["held"] == 0, 20)
     left = balance(platform, key)["available"]
     assert left == Decimal(GRANT) - sum(prices)
-    assert left >= 0
-    # a few clients more take what was in other processes' leases when the others were refused
-    prices += await spend_until_refused(platform, key, clients=1, body=body)
-    wait_until(lambda: balance(platform, key)["held"] == 0, 20)
-    left = balance(platform, key)["available"]
-    assert left == Decimal(GRANT) - sum(prices)
     assert 0 <= left < smallest_ceiling(platform, "--customer", customer)
     assert len(prices) > 200
 
@@ -77,7 +75,6 @@ async def test_a_budget_is_exact_over_all_processes(platform):
     prices = await spend_until_refused(platform, secret, clients=50, body=chat_body(max_tokens=16))
     assert sum(prices) <= Decimal("0.02")
     wait_until(lambda: balance(platform, secret)["held"] == 0, 20)
-    prices += await spend_until_refused(platform, secret, clients=1, body=chat_body(max_tokens=16))
     left = Decimal("0.02") - sum(prices)
     wait_until(lambda: len(charges(platform, "--customer", customer)) == len(prices), 10, pause=0.2)
     assert sum(charges(platform, "--customer", customer).values()) == sum(prices)

@@ -33,9 +33,11 @@ class Ledger:
     is_recalling: bool = False
     extra: int = 0
     gate: asyncio.Event | None = None
+    desk: "Desk | None" = None
 
-    async def acquire(self, key, *, hold_id, needed_nanos, recent_nanos):
+    async def acquire(self, key, *, hold_id, needed_nanos, recent_nanos, may_recall):
         assert key == BUYER
+        assert may_recall == any(p.waiters for p in self.desk.purses._purses.values())
         assert needed_nanos > 0
         assert recent_nanos >= 0
         self.calls.append((hold_id, needed_nanos, recent_nanos))
@@ -74,6 +76,7 @@ class Desk:
 
     def __init__(self, ledger: Ledger, options: GatewayOptions = OPTIONS) -> None:
         self.ledger, self.options, self.time, self.fenced = ledger, options, 100.0, 0
+        ledger.desk = self
         self.tasks: set[asyncio.Task] = set()
         self.counters = Counters()
         self.purses = Purses(
@@ -214,6 +217,72 @@ async def test_but_not_for_ever():
     await desk.quiet()
 
 
+async def test_who_waits_keeps_nothing_from_others():
+    desk = Desk(Ledger(available=60, is_recalling=True))
+    hold = await desk.ask(60)
+    desk.purses.settle(desk.purse, hold, 60, 0)
+    future = desk.ask(100)
+    await asyncio.sleep(0.02)
+    assert (desk.purse.free, desk.ledger.available) == (0, 60)
+    desk.ledger.available = 100
+    assert await asyncio.wait_for(future, 2) == hold
+
+
+async def test_a_recall_during_a_call_is_answered_after_it():
+    desk = Desk(Ledger(extra=100, gate=asyncio.Event()))
+    future = desk.ask(50)
+    await asyncio.sleep(0)
+    desk.ledger.holds["hold_0"] = 0
+    desk.purse.hold_id = "hold_0"
+    desk.purses.recall({"hold_0"})
+    desk.ledger.next_hold = "hold_0"
+    desk.ledger.gate.set()
+    hold = await asyncio.wait_for(future, 2)
+    await desk.quiet()
+    assert desk.ledger.given_back == [(hold, 100, False)]
+    desk.purses.settle(desk.purse, hold, 50, 20)
+    await desk.quiet()
+    assert desk.ledger.given_back[1:] == [(hold, 30, False)]
+    await asyncio.wait_for(desk.ask(10), 2)
+    assert not desk.purse.is_recalled
+    desk.purses.settle(desk.purse, hold, 10, 0)
+    assert desk.purse.free == 110
+
+
+async def test_a_large_wish_does_not_refuse_a_small_one():
+    desk = Desk(Ledger(available=60))
+    large, small = desk.ask(100), desk.ask(40)
+    assert (await large).available_nanos == 60
+    assert await small == "hold_0"
+    others = Desk(Ledger(available=60, is_recalling=True))
+    large, small = others.ask(100), others.ask(40)
+    assert await small == "hold_0"
+    assert not large.done()
+    others.time += 1
+    assert isinstance(await large, Refill)
+
+
+async def test_a_refused_renewal_refuses_nobody():
+    desk = Desk(Ledger(available=100))
+    hold = await desk.ask(100)
+    desk.purses.settle(desk.purse, hold, 100, 40)
+    desk.purses.renew(desk.purse)
+    await desk.quiet()
+    assert desk.purse.short is None
+    desk.ledger.available = 40
+    assert await desk.ask(100) == hold
+
+
+async def test_a_renewal_that_gives_little_is_not_repeated_at_once():
+    desk = Desk(Ledger(available=1000, extra=5))
+    hold = await desk.ask(100)
+    desk.purses.settle(desk.purse, hold, 100, 90)
+    for _ in range(3):
+        desk.purses.renew(desk.purse)
+        await desk.quiet()
+    assert len(desk.ledger.calls) == 2
+
+
 async def test_recall_gives_back_what_is_free():
     desk = Desk(Ledger(extra=500))
     hold = await desk.ask(50)
@@ -268,7 +337,7 @@ async def test_renewal_comes_before_the_need():
     desk.purses.renew(desk.purse)
     desk.purses.renew(desk.purse)
     await desk.quiet()
-    assert desk.ledger.calls[1:] == [(hold, 90, 90)]
+    assert desk.ledger.calls[1:] == [(hold, 1, 90)]
     assert desk.purse.hold_id == hold
 
 

@@ -147,14 +147,18 @@ class FakeBank:
     granted: int = 0
     returned: int = 0
     calls: int = 0
+    renewals: int = 0
     is_down: bool = False
     is_fenced: bool = False
     share_percent: int = 5
     holds: dict[str, int] = field(default_factory=dict[str, int])
     delay_seconds: float = 0.0
 
-    async def acquire(self, key: PurseKey, *, hold_id: str | None, needed_nanos: int, recent_nanos: int) -> Refill:
+    async def acquire(
+        self, key: PurseKey, *, hold_id: str | None, needed_nanos: int, recent_nanos: int, may_recall: bool
+    ) -> Refill:
         self.calls += 1
+        self.renewals += not may_recall
         await asyncio.sleep(self.delay_seconds)
         if self.is_down:
             raise StoreUnavailableError("down")

@@ -111,7 +111,6 @@ class Gateway:
         needed: int,
         recent: int = 0,
         book: Book = Book.LIVE,
-        key_id: str = "key_plain",
         budget_key_id: str | None = None,
     ) -> LeaseAnswer:
         where = (book, customer_id, budget_key_id)
@@ -126,6 +125,7 @@ class Gateway:
         )
         answer = await self.keeper.acquire(self.node, request)
         if answer.hold_id is not None:
+            key_id = budget_key_id or plain_key(customer_id, book)
             new = Lease(book=book, customer_id=customer_id, key_id=key_id, budget_key_id=budget_key_id)
             self.leases.setdefault(answer.hold_id, new).free += answer.granted_nanos
         return answer
@@ -145,7 +145,7 @@ class Gateway:
             id=request.usage_id,
             book=lease.book,
             customer_id=lease.customer_id,
-            key_id=lease.budget_key_id or lease.key_id,
+            key_id=lease.key_id,
             hold_id=request.hold_id,
             meters=usage.meters(),
             ceiling_nanos=request.ceiling,
@@ -204,25 +204,20 @@ class World:
         return f"use{next(self.numbers):018d}"
 
     async def prepare(self, *customer_ids: str, budgets: dict[str, tuple[str, int, BudgetPeriod]] | None = None):
-        """Write the price, customers, and keys with budgets: key id → (customer, limit, period), all live."""
+        """Write the price, customers with a key of each book, and keys with budgets.
+
+        `budgets`: key id → (customer, limit, period), all live.
+        """
 
         def work(tx: Tx) -> None:
             for number, customer_id in enumerate(customer_ids):
                 mobile = f"+8613800000{number:03d}"
                 tx.customers.add(Customer(id=customer_id, mobile=mobile, name="", created_at=0.0))
-            for number, (key_id, (customer_id, limit, period)) in enumerate((budgets or {}).items()):
-                tx.keys.add(
-                    ApiKey(
-                        id=key_id,
-                        customer_id=customer_id,
-                        book=Book.LIVE,
-                        name="k",
-                        public_id=f"public{number:02d}",
-                        digest=key_id.encode(),
-                        limits=KeyLimits(budget_nanos=limit, budget_period=period),
-                        created_at=0.0,
-                    )
-                )
+                for book in Book:
+                    tx.keys.add(make_key(plain_key(customer_id, book), customer_id, book))
+            for key_id, (customer_id, limit, period) in (budgets or {}).items():
+                limits = KeyLimits(budget_nanos=limit, budget_period=period)
+                tx.keys.add(make_key(key_id, customer_id, Book.LIVE, limits=limits))
 
         await self.store.write(work)
         await self.store.write(add_price)
@@ -261,13 +256,33 @@ class World:
         return [(str(row.topic), row.subject) for row in rows]
 
 
+def plain_key(customer_id: str, book: Book = Book.LIVE) -> str:
+    """The id of a customer's key without a budget."""
+    return f"key_plain_{book}_{customer_id}"
+
+
+def make_key(key_id: str, customer_id: str, book: Book, **changes) -> ApiKey:
+    """A key with plausible values for what a test does not name."""
+    values = {
+        "id": key_id,
+        "customer_id": customer_id,
+        "book": book,
+        "name": "k",
+        "public_id": key_id,
+        "digest": key_id.encode(),
+        "limits": KeyLimits(),
+        "created_at": 0.0,
+    }
+    return ApiKey(**{**values, **changes})
+
+
 def make_record(**changes) -> UsageRecord:
     """A usage record with plausible values for what a test does not name."""
     values = {
         "id": "u" * 21,
         "book": Book.LIVE,
         "customer_id": "cus_a",
-        "key_id": "key_plain",
+        "key_id": plain_key("cus_a"),
         "offer_id": PRICE.offer_id,
         "model": "qwen3-max",
         "operation": "chat",

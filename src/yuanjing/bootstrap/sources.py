@@ -76,7 +76,9 @@ class Leases:
         self._keeper = keeper
         self._node = node
 
-    async def acquire(self, key: PurseKey, *, hold_id: str | None, needed_nanos: int, recent_nanos: int) -> Refill:
+    async def acquire(
+        self, key: PurseKey, *, hold_id: str | None, needed_nanos: int, recent_nanos: int, may_recall: bool
+    ) -> Refill:
         """Lease money, or learn how much there is."""
         book, customer_id, key_id = key
         answer = await self._keeper.acquire(
@@ -88,6 +90,7 @@ class Leases:
                 hold_id=hold_id,
                 needed_nanos=needed_nanos,
                 recent_nanos=recent_nanos,
+                may_recall=may_recall,
             ),
         )
         left = answer.budget_left_nanos

@@ -2,6 +2,10 @@
 
 What the ledger holds for a lease is always `free + reserved + what is spooled and not yet posted`; money goes back to
 the ledger only after it has left `free`, so a lost reply can strand money for a while but never spend it twice.
+
+Near the end of a balance the processes compete for it through the ledger alone: who waits for money that others hold,
+and who is asked for it, gives everything back that is free. The ledger then serves one wish after the other, each
+whole, so that somebody gets on with every grant and nothing lies between two processes that both wait.
 """
 
 import asyncio
@@ -35,8 +39,10 @@ class Refill:
 class LeaseSource(Protocol):
     """The lease keeper, for one node."""
 
-    async def acquire(self, key: PurseKey, *, hold_id: str | None, needed_nanos: int, recent_nanos: int) -> Refill:
-        """Lease money, or learn how much there is."""
+    async def acquire(
+        self, key: PurseKey, *, hold_id: str | None, needed_nanos: int, recent_nanos: int, may_recall: bool
+    ) -> Refill:
+        """Lease money, or learn how much there is; `may_recall` if somebody waits, for whom others give theirs back."""
         ...
 
     async def give_back(self, returns: list[tuple[str, int, bool]]) -> None:
@@ -60,8 +66,10 @@ class Purse:
     __slots__ = (
         "free",
         "hold_id",
+        "is_asking",
         "is_dropped",
         "is_filling",
+        "is_recalled",
         "key",
         "last_used",
         "refused_until",
@@ -79,12 +87,16 @@ class Purse:
         self.spent = 0
         """Charged since the last look, decayed by `Purses.tick`: about two seconds of recent spending."""
         self.is_filling = False
+        self.is_asking = False
+        """A call for money is under way; it counts on what is free."""
+        self.is_recalled = False
+        """Others wait for this customer's money: until the next grant, what becomes free goes back at once."""
         self.waiters: deque[Waiter] = deque()
         self.is_dropped = False
         self.last_used = 0.0
         self.refused_until = 0.0
         self.short: Refill | None = None
-        """The last refusal, remembered until `refused_until`."""
+        """The last refusal of a wish, remembered until `refused_until`."""
 
     def reserve(self, ceiling_nanos: int) -> bool:
         """Set the ceiling aside if it is free; a free offer's charge needs a lease too, to be posted against."""
@@ -145,16 +157,18 @@ class Purses:
         purse.reserved -= ceiling_nanos
         purse.spent += charge_nanos
         purse.last_used = self._now()
-        if purse.hold_id == hold_id:
+        if purse.hold_id == hold_id and not purse.is_recalled:
             purse.free += rest
         elif rest:
+            purse.short = None
             self._give_back(hold_id, rest, is_final=False)
 
     def renew(self, purse: Purse) -> None:
         """Ask ahead of need, when less is free than is spent in a second: a busy customer never waits."""
-        if not purse.is_filling and not purse.waiters and self._now() >= purse.refused_until:
-            purse.is_filling = True
-            self._spawn(self._fill(purse))
+        if purse.is_filling or purse.waiters or purse.is_recalled or self._now() < purse.refused_until:
+            return
+        purse.is_filling = True
+        self._spawn(self._fill(purse))
 
     def forget_refusal(self, book: Book, customer_id: str) -> None:
         """The customer has money again."""
@@ -164,30 +178,40 @@ class Purses:
                 purse.short = None
 
     async def _fill(self, purse: Purse) -> None:
+        first_pause = self._options.lease_wait_seconds / 6
+        pause = first_pause
         try:
             while True:
-                refill = await self._acquire(purse)
+                wish = max(1, purse.waiters[0].ceiling_nanos - purse.free) if purse.waiters else 0
+                refill = await self._acquire(purse, wish)
                 if refill is None:
                     return
-                self._serve(purse, refill)
+                is_pausing = self._serve(purse, refill, wish)
+                if purse.is_recalled or is_pausing:
+                    self._yield(purse)
                 if not purse.waiters:
                     return
-                if refill.is_recalling:
-                    await asyncio.sleep(self._options.lease_wait_seconds / 6)
+                if is_pausing:
+                    await asyncio.sleep(pause)
+                    pause = min(2 * pause, self._options.lease_wait_seconds / 3)
+                else:
+                    pause = first_pause
         finally:
             purse.is_filling = False
 
-    async def _acquire(self, purse: Purse) -> Refill | None:
+    async def _acquire(self, purse: Purse, wish: int) -> Refill | None:
+        """Ask for a wish, or ahead of need if there is none (0); None if nobody answers, which all waiters know."""
         waiting = sum(w.ceiling_nanos for w in purse.waiters)
-        needed = max(1, purse.waiters[0].ceiling_nanos - purse.free) if purse.waiters else max(1, purse.spent)
         self._counters.lease_calls += 1
-        hold_id = purse.hold_id
+        was_recalled, purse.is_recalled = purse.is_recalled, False
+        purse.is_asking = True
         try:
             refill = await self._source.acquire(
                 purse.key,
-                hold_id=hold_id,
-                needed_nanos=needed,
+                hold_id=purse.hold_id,
+                needed_nanos=max(1, wish),
                 recent_nanos=max(purse.spent, waiting - purse.free, 0),
+                may_recall=wish > 0,
             )
         except FencedError:
             self._on_fenced()
@@ -196,6 +220,12 @@ class Purses:
         except YuanjingError:
             self._fail(purse)
             return None
+        finally:
+            purse.is_asking = False
+        self._take(purse, refill, wish, was_recalled=was_recalled)
+        return refill
+
+    def _take(self, purse: Purse, refill: Refill, wish: int, *, was_recalled: bool) -> None:
         if refill.granted_nanos:
             if refill.hold_id != purse.hold_id:
                 self._change_hold(purse)
@@ -204,9 +234,10 @@ class Purses:
             purse.short = None
         else:
             self._counters.lease_refusals += 1
-            purse.short = refill
+            purse.is_recalled = purse.is_recalled or was_recalled
+            purse.short = refill if wish else None
+        if not refill.granted_nanos or (not wish and refill.granted_nanos < purse.spent):
             purse.refused_until = self._now() + self._options.refuse_seconds
-        return refill
 
     def _change_hold(self, purse: Purse) -> None:
         """The ledger gave a new lease instead of extending the old: what is free of the old goes back first.
@@ -217,12 +248,16 @@ class Purses:
             self._give_back(purse.hold_id, purse.free, is_final=False)
             purse.free = 0
 
-    def _serve(self, purse: Purse, refill: Refill) -> None:
-        """Wake whom the money covers, in order; refuse whom no waiting can help.
+    def _serve(self, purse: Purse, refill: Refill, wish: int) -> bool:
+        """Wake whom the money covers, in order; refuse whom no waiting can help. True to pause before the next call.
 
-        Who is refused may come back at once with a smaller wish, which is for the next call.
+        Who is refused may come back at once with a smaller wish, which is for the next call. A refusal of one wish is
+        none for a smaller one that the ledger covers: that one goes first then.
         """
+        is_refused = bool(wish) and not refill.granted_nanos
+        is_coming = (refill.is_recalling or bool(self._unreturned)) and is_refused
         now = self._now()
+        first: deque[Waiter] = deque()
         left: deque[Waiter] = deque()
         budget = purse.free if purse.hold_id is not None else -1
         waiting, purse.waiters = purse.waiters, deque()
@@ -230,11 +265,15 @@ class Purses:
             if waiter.ceiling_nanos <= budget:
                 budget -= waiter.ceiling_nanos
                 waiter.wake(None)
-            elif refill.granted_nanos or (refill.is_recalling and now < waiter.deadline):
+            elif is_refused and max(1, waiter.ceiling_nanos - purse.free) <= refill.available_nanos < wish:
+                first.append(waiter)
+            elif not is_refused or (is_coming and now < waiter.deadline):
                 left.append(waiter)
             else:
                 waiter.wake(refill)
         purse.waiters.extendleft(reversed(left))
+        purse.waiters.extendleft(reversed(first))
+        return is_coming and not first
 
     def _fail(self, purse: Purse) -> None:
         waiters, purse.waiters = purse.waiters, deque()
@@ -268,13 +307,20 @@ class Purses:
         finally:
             self._returned.set()
 
+    def _yield(self, purse: Purse) -> None:
+        """Give back all that is free."""
+        if purse.free and purse.hold_id is not None:
+            amount, purse.free = purse.free, 0
+            purse.short = None
+            self._give_back(purse.hold_id, amount, is_final=False)
+
     def recall(self, hold_ids: set[str]) -> None:
-        """Another process or a task needs the money: give back all that is free."""
+        """Another process or a task needs the money: give back what is free, and what becomes free."""
         for purse in self._purses.values():
-            if purse.hold_id in hold_ids and purse.free and not purse.is_filling:
-                amount, purse.free = purse.free, 0
-                assert purse.hold_id is not None
-                self._give_back(purse.hold_id, amount, is_final=False)
+            if purse.hold_id in hold_ids:
+                purse.is_recalled = True
+                if not purse.is_asking:
+                    self._yield(purse)
 
     def tick(self, passed_seconds: float) -> None:
         """Return idle leases, forget empty purses, let the memory of spending fade."""
@@ -293,6 +339,7 @@ class Purses:
         if purse.hold_id is not None:
             amount, purse.free = purse.free, 0
             hold_id, purse.hold_id = purse.hold_id, None
+            purse.is_recalled = False
             self._give_back(hold_id, amount, is_final=True)
 
     async def close(self) -> None:

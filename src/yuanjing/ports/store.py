@@ -69,6 +69,14 @@ class LedgerTable(Protocol):
         ...
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HoldSum:
+    """So many open holds, and what remains in them together."""
+
+    count: int = 0
+    remaining_nanos: int = 0
+
+
 class HoldTable(Protocol):
     """Holds. Methods that return holds for change lock their rows, in the order of their ids."""
 
@@ -102,10 +110,10 @@ class HoldTable(Protocol):
         """The customer's open holds, not locked."""
         ...
 
-    def request_recall(self, book: Book, customer_id: str, at: float, *, except_node: str | None) -> list[Hold]:
-        """Mark the customer's open, not closing leases of other nodes as wanted back.
+    def request_recall(self, book: Book, customer_id: str, at: float, *, except_hold: str | None) -> list[Hold]:
+        """Mark the customer's open, not closing leases as wanted back, all but the one of the purse that asks.
 
-        Returns those newly marked. `except_node` is the node that asks; None asks all.
+        Returns those newly marked. All are locked together, in the order of their ids.
         """
         ...
 
@@ -119,6 +127,10 @@ class HoldTable(Protocol):
 
     def scan_open(self) -> Iterator[Hold]:
         """Every open hold, streamed; for `verify`."""
+        ...
+
+    def open_sums(self) -> dict[Book, HoldSum]:
+        """How much all open holds of each book hold; a book without any may be missing. For the metrics."""
         ...
 
 

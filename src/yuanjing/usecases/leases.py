@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from yuanjing.domain.errors import StoreUnavailableError
 from yuanjing.domain.holds import Hold, HoldPurpose, LeasePolicy, lease_amount
@@ -28,6 +28,7 @@ class LeaseRequest:
         hold_id: the lease to extend, if the purse has one.
         needed_nanos: the ceiling that missed; more than zero.
         recent_nanos: about two seconds of the customer's recent spending in this process.
+        may_recall: whether a refusal asks other leases back; not if nobody waits.
     """
 
     book: Book
@@ -36,6 +37,7 @@ class LeaseRequest:
     hold_id: str | None
     needed_nanos: int
     recent_nanos: int
+    may_recall: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,17 +106,17 @@ class LeaseKeeper:
             return_part=self._returns.next_part(),
         )
 
-        def work(tx: Tx) -> LeaseAnswer:
+        def work(tx: Tx) -> tuple[LeaseAnswer, bool]:
             fence(tx, node)
             return self._lease(tx, node, request, placement)
 
         try:
-            answer = await write_contended(self._store, work)
+            answer, is_to_mark = await write_contended(self._store, work)
         except (StoreUnavailableError, asyncio.CancelledError):
             self._returns.doubt(node, placement)
             raise
-        if answer.is_recalling:
-            await self._store.write(lambda tx: _recall(tx, node, request, self._clock.unix()))
+        if is_to_mark:
+            await self._store.write(lambda tx: _recall(tx, request, self._clock.unix()))
         return answer
 
     async def give_back(self, node: NodeRef, returns: Sequence[LeaseReturn]) -> None:
@@ -145,7 +147,8 @@ class LeaseKeeper:
             return False
         return True
 
-    def _lease(self, tx: Tx, node: NodeRef, request: LeaseRequest, placement: Placement) -> LeaseAnswer:
+    def _lease(self, tx: Tx, node: NodeRef, request: LeaseRequest, placement: Placement) -> tuple[LeaseAnswer, bool]:
+        """The answer, and whether other leases are still to be asked back."""
         assert request.needed_nanos > 0, request
         at = self._clock.unix()
         key = tx.keys.get(request.key_id) if request.key_id is not None else None
@@ -177,13 +180,14 @@ class LeaseKeeper:
             )
             moves.open_lease(hold, part=placement.part)
         moves.apply()
-        return LeaseAnswer(
+        answer = LeaseAnswer(
             hold_id=hold.id,
             granted_nanos=amount,
             available_nanos=standing.available_nanos - amount,
             budget_left_nanos=standing.budget.left_nanos - amount if standing.budget else None,
             is_recalling=False,
         )
+        return answer, False
 
 
 def _extendable(tx: Tx, node: NodeRef, request: LeaseRequest, budget_key_id: str | None) -> Hold | None:
@@ -216,8 +220,11 @@ def _standing(tx: Tx, request: LeaseRequest, key: ApiKey | None, at: float) -> _
     return _Standing(available_nanos=balances.available_nanos, budget=budget, is_allowed=is_allowed)
 
 
-def _refusal(tx: Tx, request: LeaseRequest, standing: _Standing) -> LeaseAnswer:
-    """Nothing; other leases are worth asking back if they hold what this request lacks."""
+def _refusal(tx: Tx, request: LeaseRequest, standing: _Standing) -> tuple[LeaseAnswer, bool]:
+    """Nothing; other leases are worth asking back if they hold what this request lacks.
+
+    Those that were asked before and have not answered are not asked again: their owners know.
+    """
     budget = standing.budget
     is_budget_short = budget is not None and budget.left_nanos < request.needed_nanos
     others = [
@@ -225,13 +232,15 @@ def _refusal(tx: Tx, request: LeaseRequest, standing: _Standing) -> LeaseAnswer:
         for hold in _others(tx, request)
         if hold.remaining_nanos and (not is_budget_short or hold.key_id == request.key_id)
     ]
-    return LeaseAnswer(
+    is_recalling = standing.is_allowed and request.may_recall and bool(others)
+    answer = LeaseAnswer(
         hold_id=None,
         granted_nanos=0,
         available_nanos=standing.available_nanos,
         budget_left_nanos=budget.left_nanos if budget else None,
-        is_recalling=standing.is_allowed and bool(others),
+        is_recalling=is_recalling,
     )
+    return answer, is_recalling and any(hold.recall_requested_at is None for hold in others)
 
 
 def _others(tx: Tx, request: LeaseRequest) -> list[Hold]:
@@ -243,17 +252,12 @@ def _others(tx: Tx, request: LeaseRequest) -> list[Hold]:
     ]
 
 
-def _recall(tx: Tx, node: NodeRef, request: LeaseRequest, at: float) -> None:
+def _recall(tx: Tx, request: LeaseRequest, at: float) -> None:
     """Ask the customer's other leases back, those of this node's other purses too, and tell their owners.
 
     This is a unit of work of its own, because it locks holds after the refused one has locked a budget. If it never
     runs, the request that it was for has ended with its process.
     """
-    marked = tx.holds.request_recall(request.book, request.customer_id, at, except_node=node.id)
-    own = [hold.id for hold in _others(tx, request) if hold.is_lease_of(node.id, node.incarnation)]
-    for hold in tx.holds.lock(own).values():
-        if hold.recall_requested_at is None and hold.closed_at is None:
-            marked.append(replace(hold, recall_requested_at=at))
-            tx.holds.save(marked[-1])
+    marked = tx.holds.request_recall(request.book, request.customer_id, at, except_hold=request.hold_id)
     for owner in sorted({hold.owner_node for hold in marked if hold.owner_node is not None}):
         tx.signals.emit(Topic.RECALL, owner, at)

@@ -6,7 +6,7 @@ from tests.adapters.store_contract.builders import LIVE, TEST, lease, task_hold
 
 from yuanjing.domain.errors import AlreadyExistsError
 from yuanjing.domain.holds import Hold
-from yuanjing.ports.store import Store, Tx
+from yuanjing.ports.store import HoldSum, Store, Tx
 
 
 async def _add(store: Store, *holds: Hold) -> None:
@@ -157,6 +157,22 @@ async def test_scan_of_open_holds(store: Store):
         store, lease("hold_2"), task_hold("hold_1"), lease("hold_3", amount_nanos=1, settled_nanos=1, closed_at=2.0)
     )
     assert [h.id for h in await store.read(lambda tx: list(tx.holds.scan_open()))] == ["hold_1", "hold_2"]
+
+
+async def test_sums_of_open_holds(store: Store):
+    assert await store.read(lambda tx: tx.holds.open_sums()) == {}
+    large = 4 * 10**18  # more than a double holds exactly
+    await _add(
+        store,
+        lease("hold_1", amount_nanos=large + 1, settled_nanos=3, released_nanos=4),
+        task_hold("hold_2", amount_nanos=large),
+        lease("hold_3", amount_nanos=1, settled_nanos=1, closed_at=2.0),
+        lease("hold_4", book=TEST, amount_nanos=5),
+    )
+    assert await store.read(lambda tx: tx.holds.open_sums()) == {
+        LIVE: HoldSum(count=2, remaining_nanos=2 * large - 6),
+        TEST: HoldSum(count=1, remaining_nanos=5),
+    }
 
 
 @pytest.mark.parametrize("impossible", [{"amount_nanos": 0}, {"closed_at": 5.5}], ids=["empty", "closed_not_empty"])

@@ -7,6 +7,7 @@ from yuanjing.adapters.memory.journal import Journal
 from yuanjing.domain.errors import AlreadyExistsError, NotFoundError
 from yuanjing.domain.holds import Hold, HoldPurpose
 from yuanjing.domain.money import Book
+from yuanjing.ports.store import HoldSum
 
 
 class MemoryHolds:
@@ -40,7 +41,7 @@ class MemoryHolds:
         """See the port."""
         return [h for h in self._open() if (h.book, h.customer_id) == (book, customer_id)]
 
-    def request_recall(self, book: Book, customer_id: str, at: float, *, except_node: str | None) -> list[Hold]:
+    def request_recall(self, book: Book, customer_id: str, at: float, *, except_hold: str | None) -> list[Hold]:
         """See the port."""
         marked = [
             replace(hold, recall_requested_at=at)
@@ -48,7 +49,7 @@ class MemoryHolds:
             if (hold.book, hold.customer_id) == (book, customer_id)
             and not hold.is_closing
             and hold.recall_requested_at is None
-            and (except_node is None or hold.owner_node != except_node)
+            and hold.id != except_hold
         ]
         for hold in marked:
             self._journal.put(self._holds, hold.id, hold)
@@ -66,6 +67,15 @@ class MemoryHolds:
     def scan_open(self) -> Iterator[Hold]:
         """See the port."""
         yield from self._open()
+
+    def open_sums(self) -> dict[Book, HoldSum]:
+        """See the port."""
+        sums: dict[Book, HoldSum] = {}
+        for hold in self._open():
+            so_far = sums.get(hold.book, HoldSum())
+            remaining = so_far.remaining_nanos + hold.remaining_nanos
+            sums[hold.book] = HoldSum(count=so_far.count + 1, remaining_nanos=remaining)
+        return sums
 
     def _put(self, hold: Hold) -> None:
         """What CHECK constraints refuse in SQL is refused here too."""

@@ -11,6 +11,7 @@ from yuanjing.adapters.sql.work import Work, insert, lockable
 from yuanjing.domain.errors import AlreadyExistsError
 from yuanjing.domain.holds import Hold, HoldPurpose
 from yuanjing.domain.money import Book
+from yuanjing.ports.store import HoldSum
 
 _IS_LEASE = holds.c.purpose == HoldPurpose.LEASE.value
 _ADD = insert(holds).on_conflict_do_nothing().returning(holds.c.id)
@@ -61,6 +62,12 @@ _EXPIRED = (
     .limit(sa.bindparam("limit"))
 )
 _ALL_OPEN = sa.select(holds).where(IS_OPEN).order_by(holds.c.id)
+_REMAINING = holds.c.amount_nanos - holds.c.settled_nanos - holds.c.released_nanos
+_OPEN_SUMS = (
+    sa.select(holds.c.book, sa.func.count().label("holds"), sa.func.sum(_REMAINING).label("remaining_nanos"))
+    .where(IS_OPEN)
+    .group_by(holds.c.book)
+)
 
 
 class SqlHolds:
@@ -133,6 +140,14 @@ class SqlHolds:
         self.flush()
         for row in self._work.stream(_ALL_OPEN):
             yield _from_row(row)
+
+    def open_sums(self) -> dict[Book, HoldSum]:
+        """See the port."""
+        self.flush()
+        return {
+            Book(row.book): HoldSum(count=int(row.holds), remaining_nanos=int(row.remaining_nanos))
+            for row in self._work.rows(_OPEN_SUMS)
+        }
 
 
 def _to_row(hold: Hold) -> dict[str, Any]:
