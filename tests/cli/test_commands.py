@@ -3,6 +3,9 @@
 import io
 import json
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pysqlite3
 import pytest
@@ -244,6 +247,12 @@ def failed_with(tmp_path):
         (("customer", "grant", "cus_x", "ten"), 2, "invalid_amount"),
         (("customer", "grant", "cus_x", "0"), 2, "invalid_input"),
         (("customer", "list", "--limit", "0"), 2, "invalid_input"),
+        (("key", "list", "13800138000", "--limit", "0"), 2, "invalid_input"),
+        (("key", "list", "13800138000", "--limit", "-1"), 2, "invalid_input"),
+        (("key", "list", "13800138000", "--limit", "9" * 30), 2, "invalid_input"),
+        (("customer", "entries", "13800138000", "--limit", "9" * 30), 2, "invalid_input"),
+        (("customer", "entries", "13800138000", "--before", "9" * 30), 2, "invalid_input"),
+        (("usage", "list", "--before", "\udcff"), 2, "invalid_usage"),
         (("nonsense",), 2, "invalid_usage"),
         (("customer", "create"), 2, "invalid_usage"),
         (("usage", "list", "--limit", "x"), 2, "invalid_usage"),
@@ -253,6 +262,8 @@ def failed_with(tmp_path):
     ],
 )
 def test_failures_have_a_code_an_exit_code_and_advice(yuanjing, arguments, code, error):
+    if "13800138000" in arguments:
+        yuanjing("customer", "create", "--mobile", "13800138000")
     failed = yuanjing(*arguments, "--json")
     assert failed.code == code
     assert failed.error["code"] == error
@@ -285,6 +296,30 @@ def test_a_bug_is_not_taken_for_success(yuanjing, monkeypatch):
     failed = yuanjing("customer", "list")
     assert failed.code == 70
     assert "ZeroDivisionError" in failed.err
+
+
+def program(tmp_path, *arguments, stdout=subprocess.PIPE):
+    environment = {"YUANJING_DATA": str(tmp_path / "var"), "PYTHONPATH": "src", "PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-m", "yuanjing", *arguments]
+    return subprocess.run(command, env=environment, stdout=stdout, stderr=subprocess.PIPE, timeout=30, check=False)  # noqa: S603  # our own program
+
+
+def test_names_in_chinese_where_the_output_is_ascii(tmp_path):
+    name = "张三é😀"
+    made = program(tmp_path, "customer", "create", "--mobile", "13800138000", "--name", name, "--json")
+    assert json.loads(made.stdout)["customer"]["name"] == name, made.stderr
+    listed = program(tmp_path, "customer", "list")
+    assert (listed.returncode, b"\\u5f20" in listed.stdout) == (0, True), listed.stderr
+
+
+@pytest.mark.parametrize("arguments", [["customer", "list"], ["customer", "list", "--json"], ["--help"]])
+def test_a_full_disk_is_told(tmp_path, arguments):
+    with Path("/dev/full").open("wb") as full:
+        failed = program(tmp_path, *arguments, stdout=full)
+    assert failed.returncode == 74
+    assert b"the output cannot be written: No space left on device" in failed.stderr
+    assert b"Traceback" not in failed.stderr
+    assert b"Exception ignored" not in failed.stderr
 
 
 def test_the_version(yuanjing):

@@ -1,15 +1,18 @@
 """The program: its global options, its nouns, and what becomes of failures."""
 
+import io
+import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
 from yuanjing.cli import channel, customer, key, offer, price, system, usage
-from yuanjing.cli.runtime import ExitCode, Globals, report
+from yuanjing.cli.runtime import ExitCode, Globals, OutputError, flush_output, report
 from yuanjing.domain.errors import YuanjingError
 
 app = typer.Typer(
@@ -64,19 +67,51 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code. Failures are one message on stderr, with `--json` one document."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in words
+    _write_everything()
     try:
+        _check_words(words)
         result: object = app(words, prog_name="yuanjing", standalone_mode=False)
+        flush_output()
     except YuanjingError as error:
+        if isinstance(error, OutputError):
+            _drop_output()
         return report(error, as_json=as_json)
     except typer.TyperException as error:
         return _wrong_usage(error, as_json=as_json)
     except (KeyboardInterrupt, typer.Abort):
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
+        _drop_output()
         return ExitCode.OK
     except Exception as error:  # noqa: BLE001  # the last resort: bad settings, or a bug that must not pass as success
         return _unexpected(error, as_json=as_json)
     return result if isinstance(result, int) else ExitCode.OK
+
+
+def _write_everything() -> None:
+    """A name in Chinese must not end the program where the output is ASCII; such characters are then escaped."""
+    output: object = sys.stdout
+    if isinstance(output, io.TextIOWrapper):
+        output.reconfigure(errors="backslashreplace")
+
+
+def _check_words(words: Sequence[str]) -> None:
+    for number, word in enumerate(words, 1):
+        if not _is_text(word):
+            raise _WrongUsageError(f"argument {number} is not text in UTF-8")
+
+
+def _is_text(word: str) -> bool:
+    """Python keeps bytes that are no text as lone surrogates, which nothing else takes."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in word)
+
+
+def _drop_output() -> None:
+    """Nobody takes it: what is left of it must not fail again when the interpreter ends."""
+    with suppress(OSError, ValueError):
+        descriptor = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(descriptor, sys.stdout.fileno())
+        os.close(descriptor)
 
 
 def _wrong_usage(error: typer.TyperException, *, as_json: bool) -> ExitCode:
@@ -94,5 +129,11 @@ def _unexpected(error: Exception, *, as_json: bool) -> ExitCode:
 
     if isinstance(error, SettingsError):
         return report(_WrongSettingsError("\n".join(error.lines)), as_json=as_json)
+    if isinstance(error, OSError):
+        try:
+            flush_output()  # fails again if it was typer that could not write
+        except OutputError as failed:
+            _drop_output()
+            return report(failed, as_json=as_json)
     traceback.print_exception(error)
     return ExitCode.BUG

@@ -35,7 +35,17 @@ class ExitCode(IntEnum):
     STORE_UNAVAILABLE = 5
     MIGRATION_NEEDED = 6
     BUG = 70
+    OUTPUT_FAILED = 74
     INTERRUPTED = 130
+
+
+class OutputError(YuanjingError):
+    """What was done is done, but its result cannot be written."""
+
+    code = "output_failed"
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(f"the output cannot be written: {error.strerror}")
 
 
 _CODES = {
@@ -48,6 +58,7 @@ _CODES = {
     "invalid_catalog": ExitCode.USAGE,
     "invalid_settings": ExitCode.USAGE,
     "invalid_usage": ExitCode.USAGE,
+    "output_failed": ExitCode.OUTPUT_FAILED,
 }
 
 
@@ -97,11 +108,37 @@ def run(context: typer.Context, work: "Callable[[Services], Awaitable[T]]") -> T
 
 
 def show(document: Json, text: Callable[[], None], *, as_json: bool) -> None:
-    """Print a result, as one JSON document or as text for people."""
-    if as_json:
-        sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
-    else:
-        text()
+    """Print a result, as one JSON document or as text for people.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    try:
+        if as_json:
+            # Where not every character can be written, JSON has its own way to name the others.
+            is_ascii = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
+            sys.stdout.write(json.dumps(document, ensure_ascii=is_ascii, indent=2) + "\n")
+        else:
+            text()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(error) from error
+    flush_output()
+
+
+def flush_output() -> None:
+    """Hand over what was written.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(error) from error
 
 
 def report(error: YuanjingError, *, as_json: bool) -> ExitCode:

@@ -13,10 +13,11 @@ from yuanjing.kit.clock import Clock
 from yuanjing.kit.ids import sortable_id
 from yuanjing.kit.mobiles import parse_mobile
 from yuanjing.ports.store import Store, Topic, Tx
+from yuanjing.usecases.pages import page_size
 
 NAME_LENGTH_MAX = 100
 NOTE_LENGTH_MAX = 200
-PAGE_SIZE_MAX = 1000
+VERSION_MAX = 2**63 - 1
 
 
 class AccountKind(StrEnum):
@@ -82,8 +83,8 @@ async def find_customer(store: Store, id_or_mobile: str) -> Customer:
 
 
 async def list_customers(store: Store, *, after: str | None = None, limit: int = 100) -> list[Customer]:
-    """Customers in the order of their ids, above `after`; at most `PAGE_SIZE_MAX`."""
-    return await store.read(lambda tx: tx.customers.list(after=after, limit=_page_size(limit)))
+    """Customers in the order of their ids, above `after`; at most `pages.PAGE_SIZE_MAX`."""
+    return await store.read(lambda tx: tx.customers.list(after=after, limit=page_size(limit)))
 
 
 async def customer_balances(store: Store, customer_id: str) -> Mapping[Book, Balances]:
@@ -113,11 +114,14 @@ async def customer_entries(
 
     Raises:
         NotFoundError: no such customer.
+        InvalidInputError: no such version can be, or the page is too large.
     """
+    if before_version is not None and not 0 <= before_version <= VERSION_MAX:
+        raise InvalidInputError(f"before: from 0 to {VERSION_MAX}", param="before")
 
     def work(tx: Tx) -> list[Entry]:
         account = _ACCOUNTS[account_kind](_find(tx, customer_id).id)
-        return tx.ledger.entries(book, account, before_version=before_version, limit=_page_size(limit))
+        return tx.ledger.entries(book, account, before_version=before_version, limit=page_size(limit))
 
     return await store.read(work)
 
@@ -196,9 +200,3 @@ def _read_cause(text: str) -> str:
     if not cause:
         raise InvalidInputError("cause: write a name of this grant, or leave it out to grant each time", param="cause")
     return cause
-
-
-def _page_size(limit: int) -> int:
-    if not 1 <= limit <= PAGE_SIZE_MAX:
-        raise InvalidInputError(f"limit: from 1 to {PAGE_SIZE_MAX}", param="limit")
-    return limit

@@ -21,6 +21,7 @@ from yuanjing.kit.clock import Clock
 from yuanjing.kit.digest import DIGEST_BYTES, is_same_digest, keyed_digest
 from yuanjing.kit.ids import random_base62, sortable_id
 from yuanjing.ports.store import Store, Topic, Tx
+from yuanjing.usecases.pages import page_size
 
 NAME_LENGTH_MAX = 100
 LIST_LENGTH_MAX = 200
@@ -81,12 +82,13 @@ async def list_keys(store: Store, customer_id: str, *, after: str | None = None,
 
     Raises:
         NotFoundError: no such customer.
+        InvalidInputError: the page is too large.
     """
 
     def work(tx: Tx) -> list[ApiKey]:
         if tx.customers.get(customer_id) is None:
             raise NotFoundError(f"there is no customer {customer_id[:40]!r}", param="customer")
-        return tx.keys.list(customer_id, after=after, limit=limit)
+        return tx.keys.list(customer_id, after=after, limit=page_size(limit))
 
     return await store.read(work)
 
