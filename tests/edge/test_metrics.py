@@ -15,7 +15,7 @@ from yuanjing.gateway.options import GatewayOptions
 from yuanjing.gateway.runtime import Gateway, GatewayParts
 from yuanjing.kit.clock import ManualClock, SystemClock
 from yuanjing.kit.metrics import MetricsBoard, collect_process
-from yuanjing.ports.store import StoreCounters
+from yuanjing.ports.store import HoldSum, StoreCounters
 from yuanjing.worker import metrics as worker_metrics
 from yuanjing.worker.counters import WorkerCounters
 
@@ -138,6 +138,10 @@ async def test_a_gateway_tells_what_it_counted(tmp_path: Path) -> None:
     )
     state = gateway.directory.channels["ch_1"]
     state.attempts, state.in_flight, state.pool.connects = 5, 1, 3
+    assert not published(tmp_path, gateway_metrics.collect(gateway))["yuanjing_channel_success_age_seconds"].samples
+    state.succeeded_at = gateway.now() - 60
+    state.failed(gateway.now() - 1)
+    state.failed(gateway.now())
     families = published(tmp_path, gateway_metrics.collect(gateway))
     requests = families["yuanjing_requests"]
     assert value(requests, dialect="openai", status="200") == 7
@@ -156,6 +160,9 @@ async def test_a_gateway_tells_what_it_counted(tmp_path: Path) -> None:
     assert value(families["yuanjing_channel_connections"], state="idle") == 0
     assert value(families["yuanjing_channel_failures"], kind="connect") == 3
     assert value(families["yuanjing_channel_failures"], kind="bad_answer") == 4
+    assert value(families["yuanjing_channel_failures_in_row"], channel="ch_1", book="test") == 2
+    assert value(families["yuanjing_channel_success_age_seconds"], channel="ch_1") >= 60
+    assert 0 <= value(families["yuanjing_channel_failure_age_seconds"], channel="ch_1") < 60
     assert value(families["yuanjing_ready"]) == 0
     assert value(families["yuanjing_process_resident_bytes"]) > 1_000_000
     assert value(families["yuanjing_process_open_files"]) > 2
@@ -163,6 +170,7 @@ async def test_a_gateway_tells_what_it_counted(tmp_path: Path) -> None:
 
 def test_a_worker_tells_what_it_counted(tmp_path: Path) -> None:
     counters = WorkerCounters(rows_posted=9, spool_age_seconds=1.5)
+    counters.holds = {Book.TEST: HoldSum(count=2, remaining_nanos=10**15 + 1)}
     counters.passes["post"] = 3
     counters.failures["observe"] = 1
     counters.pass_seconds["post"] = 0.25
@@ -170,6 +178,8 @@ def test_a_worker_tells_what_it_counted(tmp_path: Path) -> None:
     families = published(tmp_path, worker_metrics.collect(counters, store), "worker")
     assert value(families["yuanjing_worker_rows_posted"], process="worker") == 9
     assert value(families["yuanjing_worker_spool_age_seconds"]) == 1.5
+    assert (value(families["yuanjing_holds"], book="test"), value(families["yuanjing_holds"], book="live")) == (2, 0)
+    assert value(families["yuanjing_held_nanos"], book="test") == 10**15 + 1
     assert value(families["yuanjing_worker_passes"], loop="post") == 3
     assert value(families["yuanjing_worker_loop_failures"], loop="observe") == 1
     assert value(families["yuanjing_worker_pass_seconds"], loop="post") == 0.25
@@ -181,6 +191,8 @@ async def test_every_metric_is_documented_with_its_labels() -> None:
     gateway = await make_gateway()
     gateway.counters.refusals["overloaded"] = 1
     gateway.counters.attempts_failed[("ch_1", "silence")] = 1
+    channel_state = gateway.directory.channels["ch_1"]
+    channel_state.succeeded_at = channel_state.failed_at = gateway.now()
     worker = WorkerCounters()
     for counts in (worker.passes, worker.failures, worker.pass_seconds):
         counts["post"] = 1

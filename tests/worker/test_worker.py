@@ -178,6 +178,7 @@ async def test_expired_holds_are_released_and_old_signals_pruned(world):
     async with working(world, post_seconds=30.0) as (worker, _):
         await until(lambda: worker.counters.signals_pruned >= 1)
         await until(lambda: worker.counters.passes["expire"] > 0)
+        assert worker.counters.holds == await world.store.read(lambda tx: tx.holds.open_sums())
 
 
 async def test_a_loop_outlives_a_bug_and_says_so():

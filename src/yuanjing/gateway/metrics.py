@@ -45,6 +45,7 @@ def collect(gateway: Gateway) -> list[Metric]:
         *_money(gateway, counters),
         *_spool(gateway, counters),
         *_channels(list(gateway.directory.channels.values())),
+        *_health(list(gateway.directory.channels.values()), gateway.now()),
         _channel_failures(counters.attempts_failed),
         *_state(gateway, counters),
         *collect_process(),
@@ -126,6 +127,25 @@ def _channels(channels: list[ChannelState]) -> Iterable[Metric]:
         connects.add_metric(values, pool.connects)
         failures.add_metric(values, pool.connect_failures)
     return attempts, in_flight, connections, connects, failures
+
+
+def _health(channels: list[ChannelState], now: float) -> Iterable[Metric]:
+    """A channel that has not been tried since its start, or never with this outcome, has no age."""
+    labels = ("channel", "provider", "book")
+    in_row = GaugeMetricFamily(
+        "yuanjing_channel_failures_in_row",
+        "Failures by the channel's own fault since its last whole answer.",
+        labels=labels,
+    )
+    success = GaugeMetricFamily("yuanjing_channel_success_age_seconds", "Age of its last whole answer.", labels=labels)
+    failure = GaugeMetricFamily("yuanjing_channel_failure_age_seconds", "Age of its last failure.", labels=labels)
+    for channel in channels:
+        values = (channel.id, channel.provider.id, channel.book.value)
+        in_row.add_metric(values, channel.failures_in_row)
+        for family, at in ((success, channel.succeeded_at), (failure, channel.failed_at)):
+            if at is not None:
+                family.add_metric(values, now - at)
+    return in_row, success, failure
 
 
 def _channel_failures(attempts_failed: Mapping[tuple[str, str], int]) -> Metric:

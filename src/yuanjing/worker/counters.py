@@ -1,7 +1,11 @@
 """Plain numbers that the worker raises and the metrics collector reads."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from yuanjing.domain.money import Book
+from yuanjing.ports.store import HoldSum
 
 
 @dataclass(kw_only=True, slots=True)
@@ -19,6 +23,7 @@ class WorkerCounters:
         pass_seconds: how long the last pass took by loop.
         spool_depth: rows in this machine's spools that were not posted at the last look.
         spool_age_seconds: how long ago the oldest of them ended; 0 if there is none.
+        holds: the open holds of the whole platform at the last look.
     """
 
     rows_posted: int = 0
@@ -31,3 +36,4 @@ class WorkerCounters:
     pass_seconds: dict[str, float] = field(default_factory=dict[str, float])
     spool_depth: int = 0
     spool_age_seconds: float = 0.0
+    holds: Mapping[Book, HoldSum] = field(default_factory=dict[Book, HoldSum])

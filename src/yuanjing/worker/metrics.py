@@ -4,14 +4,15 @@ from collections.abc import Iterable, Mapping
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from yuanjing.domain.money import Book
 from yuanjing.kit.metrics import collect_process
-from yuanjing.ports.store import StoreCounters
+from yuanjing.ports.store import HoldSum, StoreCounters
 from yuanjing.worker.counters import WorkerCounters
 
 
 def collect(counters: WorkerCounters, store: StoreCounters) -> list[Metric]:
     """Everything that this process has to tell."""
-    return [*_work(counters), *_loops(counters), *collect_store(store), *collect_process()]
+    return [*_work(counters), *_holds(counters.holds), *_loops(counters), *collect_store(store), *collect_process()]
 
 
 def collect_store(store: StoreCounters) -> list[Metric]:
@@ -37,6 +38,17 @@ def _work(counters: WorkerCounters) -> Iterable[Metric]:
     yield GaugeMetricFamily(
         "yuanjing_worker_spool_age_seconds", "Age of the oldest of them.", value=counters.spool_age_seconds
     )
+
+
+def _holds(sums: Mapping[Book, HoldSum]) -> Iterable[Metric]:
+    """Each worker tells those of all machines: what is asked is the ledger."""
+    counts = GaugeMetricFamily("yuanjing_holds", "Open holds.", labels=("book",))
+    amounts = GaugeMetricFamily("yuanjing_held_nanos", "Money in open holds, in nano-yuan.", labels=("book",))
+    for book in Book:
+        held = sums.get(book, HoldSum())
+        counts.add_metric((book.value,), held.count)
+        amounts.add_metric((book.value,), held.remaining_nanos)
+    return counts, amounts
 
 
 def _loops(counters: WorkerCounters) -> Iterable[Metric]:

@@ -61,6 +61,7 @@ class Worker:
     async def _expire(self) -> bool:
         released = await expire_holds(self._store, self._clock, ttl_seconds=self._options.lease_ttl_seconds)
         self.counters.holds_expired += released
+        self.counters.holds = await self._store.read(lambda tx: tx.holds.open_sums())
         return False
 
     async def _prune(self) -> bool:

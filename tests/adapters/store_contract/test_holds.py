@@ -167,11 +167,11 @@ async def test_sums_of_open_holds(store: Store):
         lease("hold_1", amount_nanos=large + 1, settled_nanos=3, released_nanos=4),
         task_hold("hold_2", amount_nanos=large),
         lease("hold_3", amount_nanos=1, settled_nanos=1, closed_at=2.0),
-        lease("hold_4", book=TEST, amount_nanos=5),
+        lease("hold_4", book=LIVE, amount_nanos=5),
     )
     assert await store.read(lambda tx: tx.holds.open_sums()) == {
-        LIVE: HoldSum(count=2, remaining_nanos=2 * large - 6),
-        TEST: HoldSum(count=1, remaining_nanos=5),
+        TEST: HoldSum(count=2, remaining_nanos=2 * large - 6),
+        LIVE: HoldSum(count=1, remaining_nanos=5),
     }
 
 
