@@ -415,3 +415,42 @@ def test_a_slow_request_and_a_broken_stream_say_where_it_happened():
         assert slow[0]["first_byte_ms"] >= 0
         assert [f["channel"] for event, f in lines if event == "stream broke"] == ["ch_1"]
         assert "hi" not in {str(value) for _, fields in lines for value in fields.values()}
+
+
+# money that cannot be asked for, or given back
+
+
+def test_a_lease_that_fails_in_a_new_way_refuses_at_once_and_the_next_is_served():
+    with rig([forever(echo)], is_stopped_by_test=True) as r:
+        acquire = r.bank.acquire
+
+        async def bad(*_: object, **__: object) -> None:
+            raise OSError("the network is gone")
+
+        r.bank.acquire = bad
+        client = r.client()
+        client.send(post())
+        assert client.receive().code == "store_unavailable"
+        r.bank.acquire = acquire
+        client.send(post())
+        assert client.receive().status == 200
+        assert errors(r) == ["background work failed"]
+        clean_but_for(r, 1)
+
+
+def test_money_whose_return_fails_in_a_new_way_is_returned_later():
+    with rig([forever(echo)], is_stopped_by_test=True, lease_idle_seconds=0.05, heartbeat_seconds=0.02) as r:
+        give_back, tries = r.bank.give_back, []
+
+        async def bad(*_: object) -> None:
+            tries.append(1)
+            raise OSError("the network is gone")
+
+        r.bank.give_back = bad
+        client = r.client()
+        client.send(post())
+        assert client.receive().status == 200
+        wait_for(lambda: len(tries) >= 2)
+        r.bank.give_back = give_back
+        (record,) = r.records
+        wait_for(lambda: sum(r.bank.holds.values()) == record.charge_nanos)

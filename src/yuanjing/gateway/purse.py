@@ -220,6 +220,9 @@ class Purses:
         except YuanjingError:
             self._fail(purse)
             return None
+        except Exception:
+            self._fail(purse)
+            raise  # a bug, and logged as one
         finally:
             purse.is_asking = False
         self._take(purse, refill, wish, was_recalled=was_recalled)
@@ -261,18 +264,20 @@ class Purses:
         left: deque[Waiter] = deque()
         budget = purse.free if purse.hold_id is not None else -1
         waiting, purse.waiters = purse.waiters, deque()
-        for waiter in waiting:
-            if waiter.ceiling_nanos <= budget:
-                budget -= waiter.ceiling_nanos
-                waiter.wake(None)
-            elif is_refused and max(1, waiter.ceiling_nanos - purse.free) <= refill.available_nanos < wish:
-                first.append(waiter)
-            elif not is_refused or (is_coming and now < waiter.deadline):
-                left.append(waiter)
-            else:
-                waiter.wake(refill)
-        purse.waiters.extendleft(reversed(left))
-        purse.waiters.extendleft(reversed(first))
+        try:
+            while waiting:
+                waiter = waiting.popleft()
+                if waiter.ceiling_nanos <= budget:
+                    budget -= waiter.ceiling_nanos
+                    waiter.wake(None)
+                elif is_refused and max(1, waiter.ceiling_nanos - purse.free) <= refill.available_nanos < wish:
+                    first.append(waiter)
+                elif not is_refused or (is_coming and now < waiter.deadline):
+                    left.append(waiter)
+                else:
+                    waiter.wake(refill)
+        finally:  # one that raises must not take those behind it along
+            purse.waiters.extendleft(reversed(first + left + waiting))
         return is_coming and not first
 
     def _fail(self, purse: Purse) -> None:
@@ -286,7 +291,10 @@ class Purses:
         if not amount_nanos and not is_final:
             return
         self._unreturned.append((hold_id, amount_nanos, is_final))
-        if self._returned.is_set():
+        self._begin_return()
+
+    def _begin_return(self) -> None:
+        if self._unreturned and self._returned.is_set():
             self._returned.clear()
             self._spawn(self._return())
 
@@ -303,6 +311,9 @@ class Purses:
                 except YuanjingError:
                     await asyncio.sleep(self._options.heartbeat_seconds)
                     continue
+                except Exception:
+                    await asyncio.sleep(self._options.heartbeat_seconds)
+                    raise  # a bug, and logged as one; `tick` begins again
                 del self._unreturned[: len(batch)]
         finally:
             self._returned.set()
@@ -324,6 +335,7 @@ class Purses:
 
     def tick(self, passed_seconds: float) -> None:
         """Return idle leases, forget empty purses, let the memory of spending fade."""
+        self._begin_return()
         now = self._now()
         idle_before = now - self._options.lease_idle_seconds
         for key, purse in list(self._purses.items()):
