@@ -102,8 +102,8 @@ class HoldTable(Protocol):
         """The holds that exist of these ids, locked."""
         ...
 
-    def lock_open_of_owner(self, node_id: str, incarnation: int) -> list[Hold]:
-        """The open leases of one incarnation of a node, locked."""
+    def open_of_owner(self, node_id: str, incarnation: int) -> list[Hold]:
+        """The open leases of one incarnation of a node, not locked; none comes or goes while the node is locked."""
         ...
 
     def open_of_customer(self, book: Book, customer_id: str) -> list[Hold]:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from yuanjing.domain.holds import Hold
 from yuanjing.domain.ledger import book_overrun, settle_late
@@ -11,34 +12,43 @@ from yuanjing.ports.store import Tx
 from yuanjing.usecases.movements import Movements
 
 
-def post_records(tx: Tx, records: Sequence[UsageRecord], *, owner: tuple[str, int], cause: str, at: float) -> None:
-    """Charge usage records that are not posted yet and keep them; `cause` names the batch in every transfer's id.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Batch:
+    """Usage records that one process spooled; `cause` names the batch in every transfer's id."""
+
+    records: Sequence[UsageRecord]
+    owner: tuple[str, int]
+    cause: str
+
+
+def post_records(tx: Tx, moves: Movements, batch: Batch, *, and_lock: Sequence[str] = ()) -> dict[str, Hold]:
+    """Gather the charges of the records that are not posted yet, and keep the records; `moves.apply` does the rest.
 
     Each record is charged whole, either out of its hold or, if the hold is closed or does not cover it, late: out of
     what the customer has available. What is not available is the platform's loss; so is each record's overrun.
+
+    The holds of the records and those of `and_lock` are locked together; returned are all of them as they are after.
     """
+    records, cause = batch.records, batch.cause
     known = tx.usages.existing([record.id for record in records])
     fresh = list({record.id: record for record in reversed(records) if record.id not in known}.values())[::-1]
-    if not fresh:
-        return
-    holds = tx.holds.lock(sorted({record.hold_id for record in fresh}))
-    moves = Movements(tx, at)
-    on_hold, late = _divide(fresh, holds, owner)
+    holds = tx.holds.lock(sorted({record.hold_id for record in fresh} | set(and_lock)))
+    on_hold, late = _divide(fresh, holds, batch.owner)
     paid_by = _settle(moves, on_hold, holds, cause)
     shortfalls = _settle_late(tx, moves, late, cause, paid_by)
     _book_overruns(moves, fresh, shortfalls, cause)
-    moves.apply()
     posted = [
         PostedUsage(
             record=record,
             settle_transfer_id=paid_by.get(record.id),
             late_shortfall_nanos=shortfalls.get(record.id, 0),
-            posted_at=at,
+            posted_at=moves.at,
         )
         for record in fresh
     ]
     added = tx.usages.add_new(posted)
     assert len(added) == len(posted), f"{cause}: usage was posted by someone else at the same time"
+    return {hold_id: moves.latest(hold) for hold_id, hold in holds.items()}
 
 
 def _divide(

@@ -1,7 +1,8 @@
 """What one unit of work does to holds, key budgets and the ledger, gathered and then done in one order of locks.
 
 The order of locks in every unit of work of the money use cases is: node, spool position, holds, budgets, accounts; each
-kind sorted by id. Callers lock nodes and holds before they gather movements; `apply` does the rest.
+kind sorted by id. Callers lock nodes and holds before they gather movements; `apply` does the rest. A unit of work
+locks its holds in one call and applies once: a second time would lock out of order.
 """
 
 from collections.abc import Callable
@@ -45,7 +46,7 @@ class Movements:
 
     def __init__(self, tx: Tx, at: float) -> None:
         self._tx = tx
-        self._at = at
+        self.at = at
         self._transfers: list[Transfer] = []
         self._added: dict[str, Hold] = {}
         self._changed: dict[str, Hold] = {}
@@ -66,7 +67,7 @@ class Movements:
         """Charge a part of an open hold; the transfer's id."""
         transfer = settle_hold(hold.book, hold.customer_id, amount_nanos, hold_id=hold.id, cause=cause)
         self._transfers.append(transfer)
-        self._changed[hold.id] = hold.settled(amount_nanos, at=self._at)
+        self._changed[hold.id] = hold.settled(amount_nanos, at=self.at)
         self._move_budget(hold.key_id, -amount_nanos, amount_nanos)
         return transfer.id
 
@@ -75,7 +76,7 @@ class Movements:
         transfer = release_hold(hold.book, hold.customer_id, amount_nanos, hold_id=hold.id, part=part)
         self._transfers.append(transfer)
         self._move_budget(hold.key_id, -amount_nanos, 0)
-        after = hold.released(amount_nanos).closed_if_done(self._at)
+        after = hold.released(amount_nanos).closed_if_done(self.at)
         self._changed[hold.id] = after
         return after
 
@@ -84,7 +85,11 @@ class Movements:
         if hold.remaining_nanos:
             hold = self.release(hold, hold.remaining_nanos, part=LAST_PART)
             self.tell_of_funds(hold.book, hold.customer_id)
-        self._changed[hold.id] = replace(hold, closed_at=self._at)
+        self._changed[hold.id] = replace(hold, closed_at=self.at)
+
+    def latest(self, hold: Hold) -> Hold:
+        """The hold as it is after the moves gathered so far; what moves it next starts from there."""
+        return self._changed.get(hold.id, hold)
 
     def save(self, hold: Hold) -> None:
         """Write changed marks of a hold."""
@@ -110,7 +115,7 @@ class Movements:
         """
         for key_id in sorted(self._budgets):
             held_nanos, spent_nanos = self._budgets[key_id]
-            move_budget(self._tx, key_id, self._at, held_nanos=held_nanos, spent_nanos=spent_nanos)
+            move_budget(self._tx, key_id, self.at, held_nanos=held_nanos, spent_nanos=spent_nanos)
         is_new = self._tx.ledger.post(self._transfers) if self._transfers else []
         assert all(is_new), [t.id for t, new in zip(self._transfers, is_new, strict=True) if not new]
         for hold_id in sorted(self._added):
@@ -118,7 +123,7 @@ class Movements:
         for hold_id in sorted(self._changed):
             self._tx.holds.save(self._changed[hold_id])
         for book, customer_id in sorted(self._funded):
-            self._tx.signals.emit(Topic.FUNDS, f"{book}:{customer_id}", self._at)
+            self._tx.signals.emit(Topic.FUNDS, f"{book}:{customer_id}", self.at)
 
     def _place(self, hold: Hold, amount_nanos: int, part: int) -> None:
         self._transfers.append(place_hold(hold.book, hold.customer_id, amount_nanos, hold_id=hold.id, part=part))

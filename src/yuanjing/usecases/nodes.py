@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from yuanjing.domain.errors import FencedError, SpoolError
+from yuanjing.domain.errors import FencedError, NotFoundError, SpoolError
 from yuanjing.kit.clock import Clock
 from yuanjing.ports.spool import SpoolFolder, SpoolReader
 from yuanjing.ports.store import Node, Store, Tx
-from yuanjing.usecases.movements import Movements, write_contended
-from yuanjing.usecases.posting import SpoolEnd, UsagePoster, post_end
+from yuanjing.usecases.charges import Batch
+from yuanjing.usecases.movements import write_contended
+from yuanjing.usecases.posting import SpoolEnd, UsagePoster, close_leases, post_end
 
 GATEWAY_ROLE = "gateway"
 BATCH_ROWS = 2000
@@ -114,14 +115,12 @@ async def take_over(  # the life, its spool, and the limit of one transaction
             current = tx.nodes.lock(node_id)
             if current is None or not current.is_alive or current.incarnation != incarnation:
                 return False
-            at = clock.unix()
-            if end is not None and not post_end(tx, end, at):
+            if end is None:
+                nothing = Batch(records=[], owner=(node_id, incarnation), cause="")
+                close_leases(tx, nothing, clock.unix())
+            elif not post_end(tx, end, clock.unix(), is_release=True):
                 return None
             tx.nodes.close(node_id, incarnation)
-            moves = Movements(tx, at)
-            for hold in tx.holds.lock_open_of_owner(node_id, incarnation):
-                moves.resolve(hold)
-            moves.apply()
             return True
 
         done = await write_contended(store, work)
@@ -132,13 +131,13 @@ async def take_over(  # the life, its spool, and the limit of one transaction
 
 
 async def _read_end(poster: UsagePoster, reader: SpoolReader) -> SpoolEnd | None:
-    """What is left in the spool; None if more may come, or if it cannot be read: then it is posted later."""
+    """What is left in the spool; None if more may come, or if it cannot be read or placed: then it is posted later."""
     is_complete = not reader.is_owned()
     try:
         if is_complete:
             return await poster.read_end(reader)
         await poster.drain(reader)
-    except SpoolError:
+    except (NotFoundError, SpoolError):
         return None
     return None
 

@@ -8,8 +8,8 @@ from yuanjing.domain.usage import UsageRecord, UsageStatus
 from yuanjing.kit.clock import Clock
 from yuanjing.ports.spool import SpooledUsage, SpoolReader
 from yuanjing.ports.store import SpoolPosition, Store, Tx
-from yuanjing.usecases.charges import post_records
-from yuanjing.usecases.movements import write_contended
+from yuanjing.usecases.charges import Batch, post_records
+from yuanjing.usecases.movements import Movements, write_contended
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,7 +113,7 @@ class UsagePoster:
             if node is not None and node.is_alive and node.incarnation == end.incarnation:
                 return False
             position = tx.nodes.position(end.node_id, end.incarnation)
-            if position is not None and position.is_finished:
+            if position is not None and position.is_finished and not end.rows:
                 return True
             return post_end(tx, end, self._clock.unix())
 
@@ -151,23 +151,37 @@ def post_rows(  # a batch is named by where it comes from
     first, last = rows[0].seq, rows[-1].seq
     if not tx.nodes.advance(node_id, incarnation, expected_seq=expected_seq, posted_seq=last):
         return False
-    owner = (node_id, incarnation)
-    post_records(tx, [row.record for row in rows], owner=owner, cause=f"{node_id}:{incarnation}:{first}-{last}", at=at)
+    cause = f"{node_id}:{incarnation}:{first}-{last}"
+    moves = Movements(tx, at)
+    post_records(tx, moves, Batch(records=[row.record for row in rows], owner=(node_id, incarnation), cause=cause))
+    moves.apply()
     return True
 
 
-def post_end(tx: Tx, end: SpoolEnd, at: float) -> bool:
+def post_end(tx: Tx, end: SpoolEnd, at: float, *, is_release: bool = False) -> bool:
     """Post all that is left of a spool and mark it as finished; False, with nothing done, if its position has moved.
 
-    A request that was in flight is charged its last watermark, as an estimate.
+    A request that was in flight is charged its last watermark, as an estimate. With `is_release` the rest of the
+    owner's leases goes back after that.
     """
     owner = (end.node_id, end.incarnation)
-    if end.rows:
-        if not post_rows(tx, end.node_id, end.incarnation, end.posted_seq, end.rows, at):
-            return False
-    elif not tx.nodes.advance(*owner, expected_seq=end.posted_seq, posted_seq=end.posted_seq):
+    last = end.rows[-1].seq if end.rows else end.posted_seq
+    if not tx.nodes.advance(*owner, expected_seq=end.posted_seq, posted_seq=last):
         return False
     interrupted = [replace(record, status=UsageStatus.INTERRUPTED, is_estimated=True) for record in end.watermarks]
-    post_records(tx, interrupted, owner=owner, cause=f"{end.node_id}:{end.incarnation}:watermarks", at=at)
+    cause = f"{end.node_id}:{end.incarnation}:{end.posted_seq + 1}-end"
+    batch = Batch(records=[*(row.record for row in end.rows), *interrupted], owner=owner, cause=cause)
+    close_leases(tx, batch, at, is_release=is_release)
     tx.nodes.finish(end.node_id, end.incarnation)
     return True
+
+
+def close_leases(tx: Tx, batch: Batch, at: float, *, is_release: bool = True) -> None:
+    """Post a batch and return the rest of its owner's leases, all in one go; the caller has locked the node."""
+    leases = [hold.id for hold in tx.holds.open_of_owner(*batch.owner)] if is_release else []
+    moves = Movements(tx, at)
+    holds = post_records(tx, moves, batch, and_lock=leases)
+    for hold_id in leases:
+        if holds[hold_id].closed_at is None:
+            moves.resolve(holds[hold_id])
+    moves.apply()

@@ -86,7 +86,7 @@ async def test_open_leases_of_one_life_of_a_node(store: Store):
         task_hold("hold_5"),
         lease("hold_6", amount_nanos=5, settled_nanos=5, closed_at=1.0),
     )
-    found = await store.write(lambda tx: tx.holds.lock_open_of_owner("m-g0", 1))
+    found = await store.write(lambda tx: tx.holds.open_of_owner("m-g0", 1))
     assert found == sorted(mine, key=lambda hold: hold.id)
 
 

@@ -124,7 +124,7 @@ async def test_what_locks_may_be_read_too(full: Store):
         assert tx.nodes.position("m-g0", 1)
         assert tx.keys.budget("key_1")
         assert tx.holds.lock(["hold_1"])
-        assert tx.holds.lock_open_of_owner("m-g0", 1)
+        assert tx.holds.open_of_owner("m-g0", 1)
 
     await full.read(work)
 

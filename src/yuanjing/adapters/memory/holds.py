@@ -33,7 +33,7 @@ class MemoryHolds:
         """See the port."""
         return {id_: self._holds[id_] for id_ in sorted(set(hold_ids)) if id_ in self._holds}
 
-    def lock_open_of_owner(self, node_id: str, incarnation: int) -> list[Hold]:
+    def open_of_owner(self, node_id: str, incarnation: int) -> list[Hold]:
         """See the port."""
         return [h for h in self._open_leases() if (h.owner_node, h.owner_incarnation) == (node_id, incarnation)]
 
@@ -57,7 +57,7 @@ class MemoryHolds:
 
     def recalled_of_owner(self, node_id: str, incarnation: int) -> list[Hold]:
         """See the port."""
-        return [h for h in self.lock_open_of_owner(node_id, incarnation) if h.recall_requested_at is not None]
+        return [h for h in self.open_of_owner(node_id, incarnation) if h.recall_requested_at is not None]
 
     def expired(self, at: float, limit: int) -> list[Hold]:
         """See the port."""

@@ -35,14 +35,16 @@ _SAVE = (
     )
 )
 _BY_IDS = lockable(sa.select(holds).where(holds.c.id.in_(sa.bindparam("ids", expanding=True))).order_by(holds.c.id))
-_OF_OWNER = lockable(
+_OF_OWNER = (
     sa.select(holds)
     .where(IS_OPEN, _IS_LEASE)
     .where(holds.c.owner_node == sa.bindparam("node"))
     .where(holds.c.owner_incarnation == sa.bindparam("incarnation"))
     .order_by(holds.c.id)
 )
-_RECALLED = _OF_OWNER.plain.where(holds.c.recall_requested_at.is_not(None))
+_IDS_MAX = 10_000
+"""How many ids one statement names: both databases limit the parameters of a statement."""
+_RECALLED = _OF_OWNER.where(holds.c.recall_requested_at.is_not(None))
 _OF_CUSTOMER = (
     sa.select(holds)
     .where(IS_OPEN)
@@ -100,14 +102,17 @@ class SqlHolds:
     def lock(self, hold_ids: Sequence[str]) -> dict[str, Hold]:
         """See the port."""
         self.flush()
-        if not hold_ids:
-            return {}
-        return {row.id: _from_row(row) for row in self._work.locked(_BY_IDS, ids=list(hold_ids))}
+        found: dict[str, Hold] = {}
+        wanted = sorted(set(hold_ids))
+        for start in range(0, len(wanted), _IDS_MAX):
+            rows = self._work.locked(_BY_IDS, ids=wanted[start : start + _IDS_MAX])
+            found |= {row.id: _from_row(row) for row in rows}
+        return found
 
-    def lock_open_of_owner(self, node_id: str, incarnation: int) -> list[Hold]:
+    def open_of_owner(self, node_id: str, incarnation: int) -> list[Hold]:
         """See the port."""
         self.flush()
-        rows = self._work.locked(_OF_OWNER, node=node_id, incarnation=incarnation)
+        rows = self._work.rows(_OF_OWNER, node=node_id, incarnation=incarnation)
         return [_from_row(row) for row in rows]
 
     def open_of_customer(self, book: Book, customer_id: str) -> list[Hold]:
