@@ -7,6 +7,7 @@ Codes are those of `domain.errors` and of the gateway's own refusals. What is no
 import json
 from dataclasses import dataclass
 from enum import StrEnum
+from http import HTTPStatus
 
 
 class Dialect(StrEnum):
@@ -105,9 +106,9 @@ def error_object(code: str, message: str, param: str | None = None) -> dict[str,
 
 
 def error_headers(code: str, retry_after_seconds: int | None = None) -> list[tuple[str, str]]:
-    """The headers that tell a client whether trying again can help."""
+    """The headers that tell a client whether trying again can help, and how to show who it is (RFC 9110, 11.6.1)."""
     row = public_error(code)
-    headers: list[tuple[str, str]] = []
+    headers: list[tuple[str, str]] = [("www-authenticate", "Bearer")] if row.status == HTTPStatus.UNAUTHORIZED else []
     if row.is_final:
         headers.append(("x-should-retry", "false"))
     wait = retry_after_seconds if retry_after_seconds is not None else row.retry_after_seconds

@@ -86,11 +86,14 @@ _MESSAGES: Json = {
 }
 _SHARED: Json = {
     "max_tokens": _count("The longest answer; together with the price it bounds what is held."),
-    "max_completion_tokens": _count("The same; wins over `max_tokens`."),
+    "max_completion_tokens": _count("The same by its newer name; if both are given, what the larger allows is held."),
     "n": _count("How many answers; each offer has a limit."),
     "stream_options": {
         "type": ["object", "null"],
-        "properties": {"include_usage": {"type": ["boolean", "null"], "description": "End with a usage chunk."}},
+        "properties": {
+            "include_usage": {"type": ["boolean", "null"], "description": "End with a usage chunk."},
+            "continuous_usage_stats": {"description": "If true, the provider's usage stays in the other chunks too."},
+        },
     },
 }
 _USAGE: Json = {
@@ -159,10 +162,13 @@ COMPONENTS: Mapping[str, Json] = {
     "LlmageChatRequest": {
         "type": "object",
         "description": "The seed's chat request, or OpenAI's messages; other fields reach the provider untouched.",
-        "required": ["model"],
-        "anyOf": [{"required": ["prompt"]}, {"required": ["messages"]}],
+        "allOf": [
+            {"anyOf": [{"required": ["model"]}, {"required": ["llmid"]}]},
+            {"anyOf": [{"required": ["prompt"]}, {"required": ["messages"]}]},
+        ],
         "properties": {
-            "model": {"type": "string", "minLength": 1, "description": "Model name, alias or llmid."},
+            "model": {"type": "string", "description": "Model name, alias or llmid."},
+            "llmid": {"type": ["string", "null"], "description": "In place of `model`."},
             "prompt": {"type": "string", "minLength": 1, "description": "What the user says; after `messages`."},
             "sys_prompt": {"type": ["string", "null"], "description": "The system's instruction; comes first."},
             "messages": _MESSAGES,

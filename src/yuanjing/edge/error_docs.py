@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import cast
 
-from yuanjing.domain.dialects import ERRORS, Dialect, error_body
+from yuanjing.domain.dialects import ERRORS, Dialect, error_body, error_headers
 
 KEY_CODES = ("invalid_api_key", "ip_not_allowed", "store_unavailable")
 """What every route that needs a key may answer."""
@@ -14,6 +14,7 @@ Json = dict[str, object]
 SCHEMAS: Mapping[Dialect, str] = {Dialect.OPENAI: "Error", Dialect.LLMAGE: "LlmageError"}
 _HEADERS: Mapping[str, Json] = {
     "x-request-id": {"description": "Our id of this request.", "schema": {"type": "string"}},
+    "www-authenticate": {"description": "How to show a key.", "schema": {"type": "string", "const": "Bearer"}},
     "retry-after": {"description": "Seconds after which trying again can help.", "schema": {"type": "integer"}},
     "x-should-retry": {
         "description": "`false` where trying again cannot help.",
@@ -72,11 +73,8 @@ def restore_examples(dialect: Dialect, responses: Mapping[str, Json]) -> None:
 
 def _response(dialect: Dialect, codes: Iterable[str]) -> Json:
     names = list(codes)
-    wanted = ["x-request-id"]
-    if any(ERRORS[name].retry_after_seconds is not None for name in names):
-        wanted.append("retry-after")
-    if any(ERRORS[name].is_final for name in names):
-        wanted.append("x-should-retry")
+    possible = {header for name in names for header, _ in error_headers(name)}
+    wanted = ["x-request-id", *(header for header in _HEADERS if header in possible)]
     return {
         "description": ", ".join(f"`{name}`" for name in names),
         "headers": {name: _HEADERS[name] for name in wanted},

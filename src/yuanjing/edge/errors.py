@@ -37,15 +37,12 @@ def error_answer(
     path: str, code: str, message: str, *, param: str | None = None, headers: Mapping[str, str] | None = None
 ) -> Response:
     """A whole error answer; `code` is one of `ERRORS`."""
-    answer = Response(
+    return Response(
         error_body(dialect_of(path), code, message, param),
         status_code=public_error(code).status,
         media_type=MEDIA_TYPE,
         headers=dict(error_headers(code)) | dict(headers or {}),
     )
-    if answer.status_code == HTTPStatus.UNAUTHORIZED:
-        answer.headers["www-authenticate"] = "Bearer"
-    return answer
 
 
 def internal_error(path: str) -> Response:

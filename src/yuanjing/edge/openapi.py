@@ -14,6 +14,10 @@ from yuanjing.edge.parts import Parts
 _TITLE = "Yuanjing"
 _VERSION = "0.1.0"
 _SUMMARY = "Chat models of many providers through one API, with one key and one exact prepaid balance."
+_DESCRIPTION = (
+    "Before its path is looked at, any call may be answered 400 (in plain text: not HTTP), 408 (its headers did not "
+    "arrive in time) or 431 (they are too large)."
+)
 _UNUSED_STATUS = "422"
 _UNUSED_SCHEMAS = ("HTTPValidationError", "ValidationError")
 _TAGS = (
@@ -43,6 +47,7 @@ def build_document(app: FastAPI, public_base_url: str) -> Json:
             title=_TITLE,
             version=_VERSION,
             summary=_SUMMARY,
+            description=_DESCRIPTION,
             routes=app.routes,
             tags=[dict(tag) for tag in _TAGS],
             servers=[{"url": public_base_url}] if public_base_url else None,

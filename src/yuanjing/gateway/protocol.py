@@ -150,8 +150,9 @@ class GatewayProtocol(HttpToolsProtocol):
         """The head cannot be read: an answer if none is under way, then close."""
         self._disarm()
         if not self._is_answering():
+            dialect = Dialect.LLMAGE if self.url.startswith(b"/llmage/") else Dialect.OPENAI
             answer = client.ErrorAnswer(
-                dialect=Dialect.OPENAI, code=code, message=message, request_id=f"req_{self.gateway.new_id()}"
+                dialect=dialect, code=code, message=message, request_id=f"req_{self.gateway.new_id()}"
             )
             self.transport.write(answer.render(self.default_headers(), keep_alive=False))
             self._close_softly()
