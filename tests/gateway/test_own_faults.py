@@ -258,6 +258,7 @@ def test_a_broken_spool_cuts_what_runs_and_ends_the_process_when_the_disk_works(
         r.spool.is_broken = True
         other.send(post())
         assert other.receive().code == "store_unavailable"
+        r.spool.room = 0
         rest = running.receive_until(b"0\r\n\r\n")
         assert b"store_unavailable" in rest
         assert b"[DONE]" not in rest
@@ -266,6 +267,7 @@ def test_a_broken_spool_cuts_what_runs_and_ends_the_process_when_the_disk_works(
         assert other.receive().code == "store_unavailable"
         time.sleep(0.2)
         assert not ended
+        assert "the spool is full" not in [event for _, event, _ in r.server.log.lines]
         r.spool.is_broken = False
         wait_for(lambda: ended)
         assert not r.gateway.is_ready  # what the old spool has kept is not known: only a new life may go on

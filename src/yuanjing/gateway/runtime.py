@@ -291,7 +291,7 @@ class Gateway:
         lag, self._ticked_at = now - self._ticked_at - seconds, now
         self.counters.loop_lag_seconds_max = max(self.counters.loop_lag_seconds_max * 0.98, lag)
         self._for_each_exchange(lambda exchange: exchange.tick(now))
-        is_full = self._spool_is_full
+        is_full = self._spool_is_full and not self._spool_is_broken
         if is_full is not self._spool_was_full:
             self._spool_was_full = is_full
             self._log.warning("the spool is full" if is_full else "the spool has room again", rows=self.spooler.depth)
