@@ -169,6 +169,10 @@ class Settings(BaseSettings):
     """The largest request header."""
     request_body_bytes_max: Size = 32 * _MIB
     """The largest request body."""
+    request_body_unchecked_bytes_max: Size = 64 * _KIB
+    """Of a larger body, no more than this is read for a key that cannot be right."""
+    request_bodies_bytes_max: Size = 512 * _MIB
+    """Memory for such larger bodies on their way into one gateway process; above it they are answered 503."""
     request_head_seconds: Seconds = 10.0
     """Time in which a request's header must arrive."""
     request_body_seconds: Seconds = 60.0
@@ -183,8 +187,8 @@ class Settings(BaseSettings):
     """With this many requests waiting on one connection, reading from it pauses."""
     tick_seconds: Seconds = 0.25
     """How often time limits are looked at; each may be exceeded by this much."""
-    keep_alive_seconds: Seconds = 75.0
-    """A client's idle connection is closed after this time."""
+    keep_alive_seconds: Annotated[float, Field(ge=1, le=86_400)] = 75.0
+    """A client's idle connection is closed after this time; parts of a second count as a whole one."""
     exchanges_max: Count = 4096
     """Chat requests in work in one gateway process; more are answered 503."""
 

@@ -5,13 +5,17 @@ import importlib.metadata
 import inspect
 import re
 
+import httptools
 import pytest
 import uvicorn
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from yuanjing.gateway.contract import BASE_MEMBERS
 from yuanjing.gateway.exchange import Exchange
+from yuanjing.gateway.incoming import Incoming
+from yuanjing.gateway.outgoing import Outgoing
 from yuanjing.gateway.protocol import GatewayProtocol
 
 SIGNATURES = {
@@ -87,9 +91,31 @@ def attributes(function: object, *, of: str = "self") -> set[str]:
 
 
 def test_every_member_that_is_used_is_declared():
-    assert attributes(GatewayProtocol) - set(vars(GatewayProtocol)) - set(GatewayProtocol.__annotations__) <= set(
-        BASE_MEMBERS
-    )
+    layers = (GatewayProtocol, Incoming, Outgoing)
+    used = set().union(*map(attributes, layers))
+    own = set().union(*(set(vars(layer)) | set(layer.__annotations__) for layer in layers))
+    assert used - own <= set(BASE_MEMBERS)
+
+
+def test_the_flow_control_is_what_is_extended():
+    assert set(vars(FlowControl)) >= {"pause_reading", "resume_reading", "pause_writing", "resume_writing", "drain"}
+    assert attributes(FlowControl.pause_reading) == attributes(FlowControl.resume_reading)
+    assert attributes(FlowControl.pause_reading) == {"read_paused", "_transport"}
+
+
+def test_a_trailer_can_be_told_from_a_header():
+    calls = []
+
+    class Seen:
+        def on_headers_complete(self) -> None:
+            calls.append("head")
+
+        def on_header(self, name: bytes, value: bytes) -> None:
+            calls.append(name + value)
+
+    parser = httptools.HttpRequestParser(Seen())
+    parser.feed_data(b"POST / HTTP/1.1\r\na: b\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nc: d\r\n\r\n")
+    assert calls == [b"ab", b"transfer-encodingchunked", "head", b"cd"]
 
 
 @pytest.mark.parametrize("name", SIGNATURES)

@@ -94,7 +94,7 @@ def test_queued_large_bodies_do_not_fill_the_memory():
         sender = threading.Thread(target=client.send, args=(post(body) * 12,))
         sender.start()
         (protocol,) = r.server._server.server_state.connections
-        wait_for(lambda: protocol.flow.read_paused or not sender.is_alive())
+        wait_for(lambda: not protocol.flow.is_reading or not sender.is_alive())
         assert sum(cycle.received_bytes for cycle, _ in protocol.pipeline) < 3 * limit
         gate.set()
         for _ in range(13):

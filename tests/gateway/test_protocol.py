@@ -20,7 +20,20 @@ def shared():
 
 @pytest.mark.parametrize(
     "path",
-    [OPENAI, LLMAGE, OPENAI + b"?x=1", OPENAI + b"?", b"http://g" + OPENAI, b"http://g:80" + LLMAGE + b"?a=/b"],
+    [
+        OPENAI,
+        LLMAGE,
+        OPENAI + b"?x=1",
+        OPENAI + b"?",
+        OPENAI + b"#x",
+        OPENAI + b"?a#b?c",
+        OPENAI + b"#a?b",
+        b"http://g" + OPENAI,
+        b"http://g:80" + LLMAGE + b"?a=/b",
+        b"/v1/chat/%63ompletions",
+        b"/v1/chat%2Fcompletions?x=1",
+        b"http://g/v1/chat/completion%73#x",
+    ],
 )
 def test_hot_targets(shared: Rig, path):
     client, before = shared.client(), len(shared.upstream.requests)
@@ -32,8 +45,7 @@ def test_hot_targets(shared: Rig, path):
 @pytest.mark.parametrize(
     ("path", "seen"),
     [
-        (b"/v1/chat%2Fcompletions", b"/v1/chat/completions"),
-        (b"/v1/chat/completion%73", b"/v1/chat/completions"),
+        (b"/v1/chat%252Fcompletions", b"/v1/chat%2Fcompletions"),
         (b"//v1/chat/completions", b"//v1/chat/completions"),
         (b"/v1//chat/completions", b"/v1//chat/completions"),
         (b"/v1/chat/completions/", b"/v1/chat/completions/"),
@@ -41,7 +53,10 @@ def test_hot_targets(shared: Rig, path):
         (b"/V1/chat/completions", b"/V1/chat/completions"),
         (b"/v1/chat/./completions", b"/v1/chat/./completions"),
         (b"/?/v1/chat/completions", b"/"),
+        (b"/#/v1/chat/completions", b"/"),
         (b"http://g/v1/models", b"/v1/models"),
+        (b"http://g", b"/"),
+        (b"http://g:80?/v1/chat/completions", b"/"),
     ],
 )
 def test_everything_else_is_cold(shared: Rig, path, seen):

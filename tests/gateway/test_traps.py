@@ -102,9 +102,9 @@ def test_reading_is_paused_from_the_16th_queued_request_on_only(one):
             client.send(one)
             time.sleep(0.005)
         wait_for(lambda: len(connection(r).pipeline) == 15)
-        assert not connection(r).flow.read_paused
+        assert connection(r).flow.is_reading
         client.send(one)
-        wait_for(lambda: connection(r).flow.read_paused)
+        wait_for(lambda: not connection(r).flow.is_reading)
         gate.set()
         assert client.receive_until(b"0\r\n\r\n")
         assert [client.receive().status for _ in range(16)] == [200] * 16

@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import math
 import socket
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -155,8 +156,8 @@ def _config(app: Callable[..., object], settings: Settings) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,
         backlog=_BACKLOG,
-        timeout_keep_alive=int(settings.keep_alive_seconds),
-        timeout_graceful_shutdown=int(settings.shutdown_drain_seconds) + _SHUTDOWN_MARGIN_SECONDS,
+        timeout_keep_alive=math.ceil(settings.keep_alive_seconds),
+        timeout_graceful_shutdown=math.ceil(settings.shutdown_drain_seconds) + _SHUTDOWN_MARGIN_SECONDS,
     )
 
 

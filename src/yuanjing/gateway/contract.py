@@ -13,7 +13,12 @@ BASE_MEMBERS = (
     "_start_asgi_task", "_unset_keepalive_if_required", "_should_upgrade", "handle_websocket_upgrade",
     "send_400_response", "on_response_complete",
 )  # fmt: skip
-HOP_HEADERS = frozenset({b"connection", b"upgrade", b"http2-settings"})
+HOP_HEADERS = frozenset({b"upgrade", b"http2-settings"})
+HEAD_END = b"\r\n\r\n"
+MIN_HEAD_BYTES = len(b"GET / HTTP/1.1" + HEAD_END)
+TURN_BYTES = 64 * 1024
+"""So much of one connection is parsed at a time; one full read of the loop (256 KiB) may hold thousands of requests."""
+
 FRAMING_FACTOR = 8
 """A chunk of one byte takes six; a body with more framing than this factor carries nothing that is worth reading."""
 

@@ -86,6 +86,7 @@ class Conversation:
     _is_turn = False
     _is_received = False
     _has_head = False
+    _held_bytes = 0
     _clamp_to: int | None = None
 
     def __init__(self, side: ClientSide, desk: Desk, dialect: Dialect) -> None:
@@ -152,9 +153,24 @@ class Conversation:
             body += data
         else:
             self._body = bytearray(body) + data
-        if len(self._body) > self._desk.options.request_body_bytes_max:
-            self._body = b""
-            self.refusal = ("request_too_large", too_large(self._desk.options))
+        size, options = len(self._body), self._desk.options
+        if size > options.request_body_unchecked_bytes_max or size > options.request_body_bytes_max:
+            self._check_large(size)
+
+    def _check_large(self, size: int) -> None:
+        """A body above the usual: is it too large, is there a key to it, and is there memory for it?"""
+        options, counters = self._desk.options, self._desk.counters
+        is_first = not self._held_bytes
+        counters.large_body_bytes += size - self._held_bytes
+        self._held_bytes = size
+        if size > options.request_body_bytes_max:
+            self.refusal = ("request_too_large", too_large(options))
+        elif is_first:
+            self.refusal = self._early_refusal()
+        if self.refusal is None and counters.large_body_bytes > options.request_bodies_bytes_max:
+            self.refusal = ("overloaded", "Too many large requests are on their way; try again in a moment")
+        if self.refusal is not None:
+            self.drop_body()
             if self._is_turn:
                 self.refuse(*self.refusal)
 
@@ -166,8 +182,16 @@ class Conversation:
 
     def take_body(self) -> bytes:
         """The whole body; it is not kept."""
-        body, self._body = bytes(self._body), b""
+        body = bytes(self._body)
+        self.drop_body()
         return body
+
+    def drop_body(self) -> None:
+        """Nobody needs the body any more."""
+        self._body = b""
+        if self._held_bytes:
+            self._desk.counters.large_body_bytes -= self._held_bytes
+            self._held_bytes = 0
 
     # what the exchange makes of it
 
@@ -274,6 +298,7 @@ class Conversation:
     def _end(self) -> None:
         self.state = State.OVER
         self.response_complete = True
+        self.drop_body()  # an idle connection keeps its last exchange
         self._left()
         self._side.exchange_over(self)
 

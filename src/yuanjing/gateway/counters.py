@@ -68,5 +68,7 @@ class Counters:
     spool_flushes: int = 0
     spool_failures: int = 0
     loop_lag_seconds_max: float = 0.0
+    large_body_bytes: int = 0
+    """Bytes of large bodies that are arriving or wait for their turn, now."""
     first_byte: Histogram = field(default_factory=lambda: Histogram(BUCKETS_SECONDS))
     own_time: Histogram = field(default_factory=lambda: Histogram(OWN_BUCKETS_SECONDS))

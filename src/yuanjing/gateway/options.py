@@ -9,6 +9,8 @@ class GatewayOptions:
 
     request_header_bytes_max: int = 64 * 1024
     request_body_bytes_max: int = 32 * 1024 * 1024
+    request_body_unchecked_bytes_max: int = 64 * 1024
+    request_bodies_bytes_max: int = 512 * 1024 * 1024
     request_head_seconds: float = 10.0
     request_body_seconds: float = 60.0
     request_body_bytes_per_second_min: int = 16 * 1024
