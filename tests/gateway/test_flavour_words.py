@@ -157,3 +157,13 @@ def test_an_error_in_the_middle(ask, flavour, mode):
     assert record.status is UsageStatus.UPSTREAM_BROKE
     expect_own_count(record, text, part_of(reply, mode, "content"))
     assert record.charge_nanos == -(-price(record.meters) // 1) <= record.ceiling_nanos
+
+
+@pytest.mark.parametrize("name", ["max_tokens", "max_completion_tokens"])
+def test_the_longest_answer_is_kept_under_either_name(server, flavour, dialect, mode, name):
+    before = len(server.spool.records)
+    body = user("hi", model=f"m-{flavour}", stream=mode == "stream", **{name: 3})
+    assert post(server, dialect, body).status == 200
+    (record,) = server.spool.records[before:]
+    assert record.meters[Meter.OUTPUT_TOKENS] <= 3 + record.meters.get(Meter.REASONING_TOKENS, 0)
+    assert record.overrun_nanos == 0

@@ -58,6 +58,11 @@ def test_same_request_same_answer(box, flavour, read_text):
 @pytest.mark.parametrize("most", [1, 2, 3, 17])
 @pytest.mark.parametrize("name", ["max_tokens", "max_completion_tokens"])
 def test_limits(box, flavour, read_text, most, name):
+    if name == "max_completion_tokens" and flavour in ("dashscope", "deepseek"):
+        assert (
+            box.ask(flavour, "hi", **{name: most})["choices"][0]["finish_reason"] == "stop"
+        )  # a field they do not know
+        return
     events = box.events(flavour, "hi", **{name: most}, stream_options={"include_usage": True})
     cut = box.ask(flavour, "hi", **{name: most})
     assert cut["choices"][0]["finish_reason"] == "length"

@@ -163,9 +163,9 @@ class ChatRequest(Struct, kw_only=True):
 
 
 class Strictness(Struct, frozen=True, kw_only=True):
-    """Where the services differ in what they refuse.
+    """Where the services differ in what they refuse, and in what they pass over.
 
-    `n_max` is the most choices, None if `n` is ignored.
+    `n_max` is the most choices, None if `n` is ignored; `passes_over` are fields that the service does not know.
     """
 
     n_max: int | None = 128
@@ -175,6 +175,7 @@ class Strictness(Struct, frozen=True, kw_only=True):
     refuses_lone_tool_choice: bool = True
     refuses_loose_tool_messages: bool = True
     wants_word_json: bool = False
+    passes_over: frozenset[str] = frozenset()
 
 
 def decode(body: bytes) -> dict[str, object]:
@@ -198,8 +199,9 @@ def read(fields: dict[str, object], strictness: Strictness) -> tuple[ChatRequest
     Raises:
         RefusedError: it misses something or breaks a rule.
     """
+    heeded = {name: value for name, value in fields.items() if name not in strictness.passes_over}
     try:
-        request = msgspec.convert(fields, ChatRequest, strict=True)
+        request = msgspec.convert(heeded, ChatRequest, strict=True)
     except msgspec.ValidationError as error:
         text, _, path = str(error).partition(" - at `$")
         param = path.rstrip("`").lstrip(".") or None

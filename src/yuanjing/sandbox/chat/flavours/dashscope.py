@@ -18,7 +18,9 @@ class DashScope(Flavour):
 
     name: ClassVar[str] = "dashscope"
     bases: ClassVar[tuple[str, ...]] = ("/compatible-mode/v1",)
-    strictness: ClassVar[Strictness] = Strictness(n_max=4, top_logprobs_max=5, wants_word_json=True)
+    strictness: ClassVar[Strictness] = Strictness(
+        n_max=4, top_logprobs_max=5, wants_word_json=True, passes_over=frozenset({"max_completion_tokens"})
+    )
     reasoning_field: ClassVar[str | None] = "reasoning_content"
     limit_counts_reasoning: ClassVar[bool] = False
     calls_in_parallel: ClassVar[bool] = False

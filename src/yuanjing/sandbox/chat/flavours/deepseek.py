@@ -18,7 +18,7 @@ class DeepSeek(Flavour):
 
     name: ClassVar[str] = "deepseek"
     bases: ClassVar[tuple[str, ...]] = ("/deepseek/v1", "/deepseek")
-    strictness: ClassVar[Strictness] = Strictness(n_max=None)
+    strictness: ClassVar[Strictness] = Strictness(n_max=None, passes_over=frozenset({"max_completion_tokens"}))
     reasoning_field: ClassVar[str | None] = "reasoning_content"
     keeps_alive: ClassVar[bool] = True
     usage_in_finish: ClassVar[str] = "chunk"
