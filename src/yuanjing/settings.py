@@ -6,6 +6,7 @@ Each one is described in docs/reference/settings.md.
 
 import difflib
 import ipaddress
+import itertools
 import json
 import os
 import re
@@ -16,9 +17,17 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "YUANJING_"
 _AMOUNT = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
@@ -28,7 +37,7 @@ Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Count = Annotated[int, Field(ge=1, le=10_000_000)]
 Size = Annotated[int, Field(ge=1024, le=2**40)]
 Port = Annotated[int, Field(ge=0, le=65_535)]
-Words = Annotated[tuple[str, ...], NoDecode]
+Words = tuple[str, ...]
 
 
 class Mode(StrEnum):
@@ -74,12 +83,10 @@ class SettingsError(Exception):
         super().__init__("\n".join(self.lines))
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """All settings. The name of a variable is `YUANJING_` and the field's name in capitals."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, extra="forbid", frozen=True, use_attribute_docstrings=True, validate_default=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
     mode: Mode = Mode.DEVELOPMENT
     """`development` migrates by itself and writes a demonstration key; `production` does neither."""
@@ -349,10 +356,14 @@ class Settings(BaseSettings):
         Raises:
             SettingsError: a value is not acceptable, or a `YUANJING_…` variable is no setting.
         """
-        lines = list(_unknown_variables(os.environ))  # noqa: TID251  # this module is the one that may
+        environment = os.environ  # noqa: TID251  # this module is the one that may
+        lines = list(_unknown_variables(environment))
         given: dict[str, Any] = {name: value for name, value in overrides.items() if value is not None}
+        values: dict[str, Any] = {
+            name: environment[variable(name)] for name in cls.model_fields if variable(name) in environment
+        }
         try:
-            settings = cls(**given)
+            settings = cls(**(values | given))
         except ValidationError as error:
             raise SettingsError([*lines, *(_explain(e, given) for e in error.errors())]) from None
         if lines:
@@ -419,6 +430,7 @@ _MACHINE_DEPENDENT = frozenset({"workers", "machine"})
 
 def list_settings() -> list[SettingInfo]:
     """Every setting in the order of this file, for the reference and its test."""
+    texts = _field_texts()
     infos: list[SettingInfo] = []
     for name, field in Settings.model_fields.items():
         default = "" if name in _MACHINE_DEPENDENT or field.default is None else _show(field.default)
@@ -427,10 +439,27 @@ def list_settings() -> list[SettingInfo]:
                 variable=variable(name),
                 type=_type_name(name, field.annotation),
                 default=default,
-                text=field.description or "",
+                text=texts.get(name, ""),
             ),
         )
     return infos
+
+
+def _field_texts() -> dict[str, str]:
+    """The text below each field, read from this file: keeping them at run time would cost every process a parse."""
+    import ast  # noqa: PLC0415  # only for the documentation
+
+    tree = ast.parse(Path(__file__).read_text(encoding="utf-8"))
+    (body,) = [node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Settings"]
+    return {
+        field.target.id: text.value.value
+        for field, text in itertools.pairwise(body)
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
+        and isinstance(text, ast.Expr)
+        and isinstance(text.value, ast.Constant)
+        and isinstance(text.value.value, str)
+    }
 
 
 def _type_name(name: str, annotation: object) -> str:

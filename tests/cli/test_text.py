@@ -124,7 +124,7 @@ def test_a_breach_fails_the_verification(yuanjing, environment):
     async def broken(*_args):
         return VerifyReport(checked={"accounts": 1}, breaches=[breach], breaches_total=1, checked_at=0.0)
 
-    environment.setattr("yuanjing.cli.system.verify_platform", broken)
+    environment.setattr("yuanjing.usecases.verify.verify", broken)
     found = yuanjing("verify")
     assert found.code == 1
     assert "live revenue  is 1, its entries give 2" in found.out

@@ -1,8 +1,10 @@
 """The platform as a user meets it: one command, the calls that it prints, the official SDK, an exact bill."""
 
+import os
 import re
 import subprocess
 from decimal import Decimal
+from pathlib import Path
 
 import openai
 import pytest
@@ -10,6 +12,9 @@ from tests.support.load import MODEL, wait_until
 from tests.support.platform import Platform
 
 START = Decimal(100)
+CPU_SECONDS_MAX = 6.0
+"""Of all four processes together until they are ready; about 2.5 when nobody else needs the processors' caches."""
+READY_SECONDS_MAX = 15.0
 
 
 def printed_calls(printed):
@@ -32,6 +37,11 @@ def pasted(text, environment=None):
         timeout=30,
         check=False,
     )
+
+
+def cpu_seconds(pid):
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def usages(platform):
@@ -68,7 +78,11 @@ def test_from_one_command_to_an_exact_bill(tmp_path):
         assert platform.stop() == 0
         seconds = platform.start()
         assert platform.key == first_key
-        assert seconds < 6, f"the second start took {seconds:.1f} s; the goal is 2 s on a quiet machine"
+        spent = {pid: cpu_seconds(pid) for pid in (platform.process.pid, *platform.children(""))}
+        print(f"second start: ready after {seconds:.2f} s, {sum(spent.values()):.2f} s of processors, {spent}")  # noqa: T201  # shown with -s
+        # On a quiet machine it is ready in 2 s. A busy one makes no promise about time, but little about work.
+        assert sum(spent.values()) < CPU_SECONDS_MAX
+        assert seconds < READY_SECONDS_MAX
 
 
 def sdk_stream(platform):

@@ -5,11 +5,14 @@ import os
 import resource
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING
 
-from prometheus_client.core import Metric
 from structlog.typing import FilteringBoundLogger
 
-from yuanjing.kit.metrics import MetricsBoard
+if TYPE_CHECKING:  # the sandbox publishes nothing, and does without their imports
+    from prometheus_client.core import Metric
+
+    from yuanjing.kit.metrics import MetricsBoard
 
 _METRICS_SECONDS = 1.0
 
@@ -31,7 +34,7 @@ def raise_file_limit() -> None:
 
 @asynccontextmanager
 async def published(
-    board: MetricsBoard, collect: Callable[[], Iterable[Metric]], log: FilteringBoundLogger
+    board: "MetricsBoard", collect: "Callable[[], Iterable[Metric]]", log: FilteringBoundLogger
 ) -> AsyncGenerator[None]:
     """Publish this process's samples once a second, and withdraw them at the end."""
     publisher = asyncio.get_running_loop().create_task(_publish(board, collect, log))
@@ -45,7 +48,7 @@ async def published(
             board.withdraw()
 
 
-async def _publish(board: MetricsBoard, collect: Callable[[], Iterable[Metric]], log: FilteringBoundLogger) -> None:
+async def _publish(board: "MetricsBoard", collect: "Callable[[], Iterable[Metric]]", log: FilteringBoundLogger) -> None:
     is_failing = False
     while True:
         try:

@@ -3,29 +3,35 @@
 import io
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from contextlib import suppress
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
-from yuanjing.cli import channel, customer, key, offer, price, system, usage
+from yuanjing.cli import system
 from yuanjing.cli.runtime import ExitCode, Globals, OutputError, flush_output, report
 from yuanjing.domain.errors import YuanjingError
 
-app = typer.Typer(
-    name="yuanjing",
-    help="Yuanjing: a self-hosted AI model platform. Settings: docs/reference/settings.md.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-system.register(app)
-for _noun in (customer, key, offer, price, channel, usage):
-    app.add_typer(_noun.app)
+
+def build_app(*, with_nouns: bool = True) -> typer.Typer:
+    """The program. Without its nouns it starts sooner, which is what `serve` is for."""
+    app = typer.Typer(
+        name="yuanjing",
+        help="Yuanjing: a self-hosted AI model platform. Settings: docs/reference/settings.md.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    app.callback()(_globals)
+    system.register(app)
+    if with_nouns:
+        from yuanjing.cli import channel, customer, key, offer, price, usage  # noqa: PLC0415  # see above
+
+        for noun in (customer, key, offer, price, channel, usage):
+            app.add_typer(noun.app)
+    return app
 
 
 class _WrongUsageError(YuanjingError):
@@ -38,11 +44,12 @@ class _WrongSettingsError(YuanjingError):
 
 def _print_version(*, is_wanted: bool) -> None:
     if is_wanted:
+        from importlib.metadata import version  # noqa: PLC0415  # few ask for it
+
         typer.echo(f"yuanjing {version('yuanjing')}")
         raise typer.Exit
 
 
-@app.callback()
 def _globals(
     context: typer.Context,
     *,
@@ -70,6 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _write_everything()
     try:
         _check_words(words)
+        app = build_app(with_nouns=words[:1] != ["serve"])
         result: object = app(words, prog_name="yuanjing", standalone_mode=False)
         flush_output()
     except YuanjingError as error:
@@ -135,5 +143,7 @@ def _unexpected(error: Exception, *, as_json: bool) -> ExitCode:
         except OutputError as failed:
             _drop_output()
             return report(failed, as_json=as_json)
+    import traceback  # noqa: PLC0415  # there should be none
+
     traceback.print_exception(error)
     return ExitCode.BUG

@@ -1,15 +1,16 @@
 """Commands of the whole platform: serve, demo, migrate, verify."""
 
 import asyncio
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from yuanjing.cli import tables
 from yuanjing.cli.runtime import ExitCode, JsonFlag, load_settings, run, show
 from yuanjing.cli.tables import api_time
-from yuanjing.usecases.verify import VerifyReport
-from yuanjing.usecases.verify import verify as verify_platform
+
+if TYPE_CHECKING:
+    from yuanjing.usecases.verify import VerifyReport
 
 _ROLES = ("all", "gateway", "worker", "sandbox")
 
@@ -77,7 +78,9 @@ def migrate(context: typer.Context, *, as_json: JsonFlag = False) -> None:
 
 def verify(context: typer.Context, *, as_json: JsonFlag = False) -> None:
     """Prove that the money is right; exit code 1 and a list if it is not."""
-    report = run(context, lambda s: verify_platform(s.store, s.spools, s.clock))
+    from yuanjing.usecases import verify as usecase  # noqa: PLC0415  # `serve` need not wait for it
+
+    report = run(context, lambda s: usecase.verify(s.store, s.spools, s.clock))
     document = {
         "ok": not report.breaches,
         "checked_at": api_time(report.checked_at),
@@ -92,7 +95,7 @@ def verify(context: typer.Context, *, as_json: JsonFlag = False) -> None:
         raise typer.Exit(ExitCode.FAILED_CHECK)
 
 
-def _show_report(report: VerifyReport) -> None:
+def _show_report(report: "VerifyReport") -> None:
     tables.table(("CHECK", "LOOKED AT#"), [(name, str(n)) for name, n in report.checked.items()], empty="")
     if report.breaches:
         rows = [(breach.check, breach.subject, breach.message) for breach in report.breaches]

@@ -3,12 +3,12 @@
 import datetime as dt
 import sys
 from collections.abc import Iterable, Sequence
-
-from rich.console import Console
-from rich.table import Table
+from typing import TYPE_CHECKING
 
 from yuanjing.domain.money import format_amount
-from yuanjing.domain.pricing import ChatPrice
+
+if TYPE_CHECKING:
+    from yuanjing.domain.pricing import ChatPrice
 
 CURRENCY = "CNY"
 _WIDTH = 10_000
@@ -26,6 +26,9 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, empty: str) 
     if not found:
         write(empty)
         return
+    from rich.console import Console  # noqa: PLC0415  # `serve` prints no table
+    from rich.table import Table  # noqa: PLC0415  # the same
+
     view = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         view.add_column(column.rstrip("#"), justify="right" if column.endswith("#") else "left", no_wrap=True)
@@ -68,7 +71,7 @@ def api_time(at: float | dt.datetime | None) -> str | None:
     return moment.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def price_table(price: ChatPrice) -> None:
+def price_table(price: "ChatPrice") -> None:
     """The rates of a price, in CNY per million tokens."""
     rows = [
         (
