@@ -14,19 +14,23 @@
 | 10 | half-close counts as gone | test_disconnect: every form, half-close too |
 | 11 | disconnects come in several forms | test_disconnect: every form |
 | 12 | close() waits for who does not read; unread input costs the answer | test_a_client_that_does_not_*, test_413_* |
-| 13 | after our close the parser goes on | test_nothing_is_served_after_* |
+| 13 | after our close the parser goes on | test_nothing_is_served_after_*, test_garbage_in_a_body_that_was_* |
 | 14 | graceful stop cuts or stalls | test_drain |
 | 15 | the lifespan ends after the connections | test_drain: test_the_stop_returns_every_lease |
 | 16-19 | signals and processes | not of the protocol: with the serve command |
 | 20 | total_requests and the keep-alive timer | test_total_requests_*, test_keep_alive_* |
+| 21 | one read holds thousands of requests, and the loop reads on before anybody else | test_floods: the loop |
+| 22 | trailers are appended to the headers | test_floods: test_trailers_* |
+| 23 | the kernel asks for more of an answer only when much of it is gone | test_slow_readers |
 """
 
+import contextlib
 import itertools
 import threading
 import time
 
 import pytest
-from tests.support.rawclient import Cut, chat_body, cold, post
+from tests.support.rawclient import LLMAGE, OPENAI, Cut, RawClient, chat_body, cold, post
 from tests.support.rig import Rig, bill, rig, wait_for
 from tests.support.upstream import (
     END,
@@ -141,6 +145,20 @@ def test_garbage_in_the_middle_of_a_running_answer_never_puts_a_400_into_it():
         assert r.wait_records(1)[0].status == "client_gone"
 
 
+@pytest.mark.parametrize("pause", [0.0, 0.05], ids=["same read", "later"])
+@pytest.mark.parametrize("path", [OPENAI, LLMAGE])
+def test_garbage_in_a_body_that_was_refused_leaves_the_refusal_readable(path, pause):
+    with rig([forever(echo)], request_body_bytes_max=1000) as r:
+        client = r.client()
+        whole = post(chat_body(text="x" * 5000), chunks=500, path=path)
+        cut = whole.index(b"1f4\r\n", 3000)
+        client.send(whole[:cut] if pause else whole[:cut] + b"ZZZZ\r\n\r\n garbage")
+        time.sleep(pause)
+        client.send(b"ZZZZ\r\n\r\n garbage")
+        assert client.receive().status == 413
+        assert client.is_at_end()
+
+
 def test_garbage_on_a_new_connection_gets_a_400_and_the_end():
     with rig([forever(echo)]) as r:
         client = r.client()
@@ -172,6 +190,37 @@ def test_h2c_upgrade_behind_a_running_answer_waits_for_its_turn():
         client.send(post() + post(chat_body(text="two"), headers=H2C) + cold(b"three"))
         assert [client.receive().body[-20:].count(b"three") for _ in range(3)] == [0, 0, 1]
         assert [q.json["messages"][0]["content"] for q in r.upstream.requests] == ["hi", "two"]
+
+
+@pytest.mark.parametrize("path", [OPENAI, b"/echo"])
+def test_h2c_upgrade_keeps_what_else_connection_says(path):
+    upgrade = b"connection: Upgrade, close , HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AA\r\n"
+    with rig([forever(echo)]) as r:
+        client = r.client()
+        client.send(post(path=path, headers=upgrade) + post())
+        answer = client.receive()
+        assert (answer.status, answer.headers[b"connection"]) == (200, b"close")
+        assert client.is_at_end()
+        assert len(r.upstream.requests) == (path == OPENAI)
+
+
+@pytest.mark.parametrize("streams", [False, True])
+def test_h2c_upgrade_keeps_the_version(streams):
+    with rig([forever(echo)]) as r:
+        client = r.client()
+        client.send(post(headers=H2C, version=b"1.0", stream=streams))
+        answer = client.receive()
+        assert b"transfer-encoding" not in answer.headers
+        assert (answer.text, answer.headers[b"connection"]) == ("hi", b"close")
+
+
+def test_many_h2c_upgrades_in_one_read_do_not_recurse():
+    with rig([forever(echo)], heartbeat_fresh_seconds=30.0) as r:
+        client = r.client(timeout=20)
+        sender = threading.Thread(target=client.send, args=(cold(b"x", method=b"POST", headers=H2C) * 2000,))
+        sender.start()
+        assert {client.receive().body for _ in range(2000)} == {b"cold:/echo:x"}
+        sender.join()
 
 
 def test_websocket_upgrade_is_served_as_plain_http_where_there_is_no_websocket():
@@ -352,6 +401,30 @@ def test_nothing_is_served_after_a_body_that_was_too_large(chunks, second):
         assert not r.server.cold_notes
 
 
+@pytest.mark.parametrize("behind", [post(), cold(b"x"), post(key=BAD_KEY)], ids=["hot", "cold", "refused"])
+@pytest.mark.parametrize("before", [0, 10, 15, 16, 40])
+def test_nothing_is_served_after_the_last_answer_of_many_in_one_read(before, behind):
+    with rig([forever(echo)]) as r:
+        warm(r)
+        client = r.client()
+        whole = post(key=BAD_KEY) * before + post(headers=b"connection: close\r\n") + behind * 500
+        sender = threading.Thread(target=send_what_can_be_sent, args=(client, whole))
+        sender.start()
+        for _ in range(before):
+            assert client.receive().status == 401
+        assert client.receive().status == 200
+        assert client.is_at_end()
+        sender.join()
+        total = r.server._server.server_state.total_requests
+        assert (len(r.upstream.requests), total) == (2, 1 + before + 1)
+
+
+def send_what_can_be_sent(client: RawClient, data: bytes) -> None:
+    """To a gateway that closes meanwhile."""
+    with contextlib.suppress(ConnectionError):
+        client.send(data)
+
+
 # 20: counters and timers
 
 
@@ -382,6 +455,16 @@ def test_keep_alive_timer_closes_an_idle_connection_in_time():
         wait_for(lambda: len(connections) < 6)
         assert time.monotonic() - began > 0.7
         wait_for(lambda: not connections, 1.4 - (time.monotonic() - began))
+
+
+def test_keep_alive_timer_runs_when_a_body_ends_after_its_answer():
+    with rig([forever(echo)], keep_alive_seconds=1) as r:
+        client = r.client()
+        whole = cold(b"x" * 1000, b"/early")
+        client.send(whole[:-100])
+        assert client.receive().body == b"cold:/early:"
+        client.send(whole[-100:])
+        wait_for(lambda: not r.server._server.server_state.connections, 3.0)
 
 
 def test_keep_alive_timer_does_not_run_during_an_answer():

@@ -393,7 +393,7 @@ class GatewayServer:
 def _app(gateway: Gateway, life: Callable[[], object], notes: list[str]) -> object:
     """The smallest ASGI application: echoes bodies and carries the gateway's life.
 
-    `/sleep` answers after 0.3 s, `/until-gone` never, but notes that its client has left.
+    `/early` answers without its body, `/sleep` after 0.3 s, `/until-gone` never, but notes that its client has left.
     """
 
     async def app(scope: dict[str, object], receive: Callable[[], Awaitable[dict[str, object]]], send: object) -> None:
@@ -408,7 +408,7 @@ def _app(gateway: Gateway, life: Callable[[], object], notes: list[str]) -> obje
             return
         if scope["path"] == "/sleep":
             await asyncio.sleep(0.3)
-        while True:
+        while scope["path"] != "/early":
             message = await receive()
             body += message.get("body", b"")  # type: ignore[operator]
             if message["type"] == "http.disconnect" or not message.get("more_body"):

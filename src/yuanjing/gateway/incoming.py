@@ -36,6 +36,7 @@ class Incoming(Outgoing):
     """What was read and is not yet parsed; while it is not None, nothing more is read."""
     _rest_at = 0
     _is_going_on = False
+    _has_dropped = False
     _heads = 0
 
     _head_bytes = 0
@@ -54,6 +55,7 @@ class Incoming(Outgoing):
     def data_received(self, data: bytes) -> None:
         """Bytes from the client."""
         if self.parser is _NO_PARSER:
+            self._has_dropped = True
             return
         if self._rest is None and len(data) <= TURN_BYTES and data.count(HEAD_END) <= 1:
             self._feed(data)
@@ -130,6 +132,7 @@ class Incoming(Outgoing):
         self.parser = _NO_PARSER
         self._is_reading = False
         self._disarm()
+        self._has_dropped = self._has_dropped or self._rest is not None
         self._rest = None
         if not self.transport.is_closing():
             self._reading.let_go()
@@ -194,7 +197,7 @@ class Incoming(Outgoing):
     def on_message_begin(self) -> None:
         """A request begins; what only ASGI needs is built when it is known to be for ASGI."""
         if not self._is_reading:  # behind another request in the same piece
-            if self.transport.is_closing():
+            if self._is_deaf():
                 raise StopReading
             self._begin_reading()
             # where in this piece it began is not known: counted from the next

@@ -221,13 +221,16 @@ class GatewayProtocol(Incoming):
                 super().on_message_complete()
             if not self._is_answering():  # it was answered before it was complete
                 self._idle_since = self.gateway.now()
+            elif not self.cycle.keep_alive:
+                self._read_no_more()
             return
         self._newest = None
-        if exchange.response_complete:
-            if not exchange.keep_alive:
-                self._close()
-        else:
+        if not exchange.keep_alive:
+            self._read_no_more()  # the parser swallows what follows a client's last request, and we would count it
+        if not exchange.response_complete:
             exchange.receive_end()
+        elif not exchange.keep_alive:
+            self._close()
 
     # the exchange's side, see `ClientSide`
 
@@ -256,8 +259,7 @@ class GatewayProtocol(Incoming):
         self.server_state.total_requests += 1
         if self._rest is not None:  # more requests, which we shall not serve
             self._read_no_more()
-            self._close_softly()
-        elif exchange.body_is_missing:
+        if exchange.body_is_missing or self._has_dropped:
             self._close_softly()
         else:
             self._close()
