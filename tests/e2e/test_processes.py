@@ -16,6 +16,8 @@ import pytest
 from tests.support.load import PATH, Load, chat_body, log_lines, wait_until
 from tests.support.platform import Platform
 
+from yuanjing.bootstrap.supervisor import count_requests
+
 pytestmark = pytest.mark.timeout(120)
 
 
@@ -155,13 +157,42 @@ def test_when_the_supervisor_is_killed_the_others_end(tmp_path):
         assert platform.verify() == []
 
 
+def test_a_signal_to_roll_does_not_end_a_start(tmp_path):
+    platform = Platform(tmp_path / "var")
+    command = [*platform.command, "serve", "--json"]
+    with (tmp_path / "errors").open("wb") as errors:
+        process = subprocess.Popen(  # noqa: S603  # our own program
+            command, env=platform.environment, stdout=subprocess.PIPE, stderr=errors, text=True
+        )
+    try:
+        wait_until(lambda: signal.SIGHUP in ignored_or_caught(process.pid))
+        for _ in range(5):
+            process.send_signal(signal.SIGHUP)
+            time.sleep(0.05)
+        assert process.stdout is not None
+        assert "address" in json.loads(process.stdout.readline())
+    finally:
+        process.terminate()
+        assert process.wait(30) == 0
+        process.stdout.close()  # type: ignore[union-attr]
+
+
+def ignored_or_caught(pid: int) -> set[int]:
+    """The signals that no longer end the process by themselves."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    masks = [int(line.split()[1], 16) for line in lines if line.startswith(("SigIgn:", "SigCgt:"))]
+    return {number for number in range(1, 65) if any(mask >> (number - 1) & 1 for mask in masks)}
+
+
 def test_a_second_signal_does_not_wait(tmp_path):
     with Platform(tmp_path / "var") as platform:
         pids = platform.children("")
         with Load(platform, clients=2, text="sandbox:stall=30") as load:
-            wait_until(lambda: httpx2.get(f"{platform.url}/healthz", trust_env=False).status_code == 200)
+            wait_until(lambda: count_requests(platform.data / "metrics") == 2)
             platform.signal(signal.SIGTERM)
-            wait_until(lambda: is_refused(platform.url))
+            words = "Finishing 2 running requests; press Ctrl-C again to stop at once."
+            wait_until(lambda: words in platform.errors())
+            assert is_refused(platform.url)
             began = time.monotonic()
             platform.signal(signal.SIGINT)
             assert platform.process.wait(10) is not None

@@ -7,9 +7,11 @@ spooled, the sandbox goes last.
 
 import asyncio
 import json
+import re
 import signal
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -23,10 +25,21 @@ from yuanjing.settings import Role, ServeOptions, Settings
 if TYPE_CHECKING:
     from yuanjing.bootstrap.demo import Demo
 
+_REQUESTS = re.compile(r"^yuanjing_exchanges\{[^}]*\} (\S+)$", re.MULTILINE)
+_PATIENCE_SECONDS = 0.7
 _KILL_MARGIN_SECONDS = 20.0
 _WORKER_STOP_SECONDS = 15.0
 _SANDBOX_STOP_SECONDS = 5.0
 EXIT_NOT_READY = 1
+
+
+def count_requests(metrics: Path) -> int:
+    """How many chat requests are in work on this machine, by what its gateways have published last."""
+    texts: list[str] = []
+    for path in metrics.glob("g*.prom"):
+        with suppress(OSError):  # its process has just ended
+            texts.append(path.read_text(encoding="utf-8"))
+    return sum(int(float(value)) for text in texts for value in _REQUESTS.findall(text))
 
 
 class Supervisor:
@@ -161,7 +174,8 @@ class Supervisor:
             sys.stdout.write(demo.text())
         else:
             sys.stdout.write(f"Yuanjing is ready at {address}\n")
-        sys.stdout.flush()
+        with suppress(OSError):  # whoever started us may not listen
+            sys.stdout.flush()
 
     async def _until_stopped(self, platform: Listener) -> None:
         """Roll as often as SIGHUP asks for it; several that come during a roll are one."""
@@ -209,13 +223,25 @@ class Supervisor:
             for child in self._children():
                 child.kill()
 
+    async def _ask_for_patience(self) -> None:
+        """Somebody who watches is told what a stop waits for, if it does; elsewhere the gateways' log lines do it."""
+        if not self._options.demo:
+            return
+        await asyncio.sleep(_PATIENCE_SECONDS)
+        if self._stops == 1:
+            number = count_requests(self._settings.data / "metrics")
+            what = "1 running request" if number == 1 else f"{number or ''} running requests".lstrip()
+            sys.stderr.write(f"Finishing {what}; press Ctrl-C again to stop at once.\n")
+
     async def _stop_all(self) -> None:
         self._stop.set()
         for listener in self._listeners:
             listener.socket.close()
+        patience = asyncio.get_running_loop().create_task(self._ask_for_patience())
         async with asyncio.TaskGroup() as group:
             for child in self._gateways:
                 group.create_task(child.end(self._gateway_stop_seconds))
+        patience.cancel()
         if self._worker is not None:
             await self._worker.end(_WORKER_STOP_SECONDS)
         if self._sandbox is not None:
