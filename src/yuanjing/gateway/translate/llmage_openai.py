@@ -112,7 +112,7 @@ class LlmageAnswer:
 
     def _ordered(self, whole: dict[str, object]) -> bytes:
         choices = [self._choice(c) for c in _objects(whole.get("choices"))]
-        first = next((_object(c.get("delta")) for c in choices if c.get("index") == 0), {})
+        first = _object(next((c.get("delta") for c in choices if c.get("index") == 0), None))
         answer: dict[str, object] = {
             "id": self.context.id,
             "object": "chat.completion.chunk",
