@@ -365,8 +365,9 @@ class MoneyMachine(RuleBasedStateMachine):
 
     @rule(steps=steps)
     def expire(self, steps) -> None:
-        closing = self.run(self.world.store.read(lambda tx: {h.id for h in tx.holds.scan_open() if h.is_closing}))
-        self.may_be_late |= {i for i, (_, hold_id) in self.acknowledged.items() if hold_id in (closing or ())}
+        holds = self.run(self.world.store.read(lambda tx: list(tx.holds.scan())))
+        closing = {hold.id for hold in holds or () if hold.is_closing and hold.closed_at is None}
+        self.may_be_late |= {i for i, (_, hold_id) in self.acknowledged.items() if hold_id in closing}
         self.start(expire_holds(self.world.store, self.clock, ttl_seconds=TTL_SECONDS), steps)
 
     @rule(seconds=st.sampled_from([0.2, 2, 20, 1000, 90_000]))

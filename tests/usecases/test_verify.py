@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 from tests.support.money import World, tokens
+from tests.usecases.busy import fill
 
-from yuanjing.domain.errors import SpoolError
-from yuanjing.domain.identity import BudgetPeriod
+from yuanjing.domain.errors import NotFoundError, SpoolError
 from yuanjing.domain.ledger import Reason, available
 from yuanjing.domain.money import Book
 from yuanjing.usecases.nodes import take_over
@@ -14,33 +14,10 @@ from yuanjing.usecases.posting import UsagePoster
 from yuanjing.usecases.tally import Tally
 from yuanjing.usecases.verify import verify
 
-YUAN = 10**9
-
 
 @pytest.fixture
 async def busy(world):
-    """A world with some of everything: open and closed holds, settled, late and lost usage, budgets, two books."""
-    budgets = {
-        "key_t": ("cus_a", YUAN, BudgetPeriod.TOTAL),
-        "key_d": ("cus_a", YUAN, BudgetPeriod.DAY),
-    }
-    await world.prepare("cus_a", "cus_b", budgets=budgets)
-    await world.grant("cus_a", YUAN)
-    await world.grant("cus_b", 500_000)
-    await world.grant("cus_b", YUAN, Book.TEST)
-    first, second = await world.gateway("m-g0"), await world.gateway("m-g1")
-    for key in (None, "key_t", "key_d"):
-        await first.chat("cus_a", tokens(10, 20), budget_key_id=key)
-    await first.chat("cus_b", tokens(), book=Book.TEST)
-    answer = await first.acquire("cus_a", needed=1000)
-    first.finish(first.admit(answer.hold_id, 1000), tokens(500, 500))
-    poster = UsagePoster(world.store, world.clock, batch_rows=100)
-    await poster.post(world.reader(first))
-    await second.chat("cus_b", tokens(10, 30))
-    await take_over(world.store, world.clock, node_id="m-g1", incarnation=1, reader=None)
-    await first.acquire("cus_b", needed=300_000)
-    await poster.post(world.reader(second))
-    await first.acquire("cus_a", needed=1000, recent=YUAN, budget_key_id="key_t")
+    await fill(world)
     return world
 
 
@@ -234,6 +211,69 @@ async def test_a_spool_that_nobody_owns_is_found(busy):
 
     reader.depth = broken
     assert await breaches(busy) == [("spools", "m-g2.1")]
+
+
+def position_of(world: World, gateway) -> tuple[dict, tuple[str, int]]:
+    return tables(world).nodes._positions, (gateway.node.id, gateway.node.incarnation)
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+async def test_a_spool_that_is_only_said_to_be_finished_is_found_and_kept(busy, is_killed):
+    third = await busy.gateway("m-g2")
+    await third.chat("cus_a", tokens())
+    positions, key = position_of(busy, third)
+    if is_killed:
+        third.kill()
+        await take_over(busy.store, busy.clock, node_id="m-g2", incarnation=1, reader=None)
+    positions[key] = replace(positions[key], is_finished=True)
+    assert ("spools", "m-g2.1") in await breaches(busy)
+    if is_killed:
+        poster = UsagePoster(busy.store, busy.clock, batch_rows=100)
+        assert await poster.finish(busy.reader(third))
+        assert busy.reader(third).depth(positions[key].posted_seq) == 0
+        assert await breaches(busy) == []
+
+
+async def test_a_spool_whose_position_is_lost_is_found_and_kept(busy):
+    third = await busy.gateway("m-g2")
+    await third.chat("cus_a", tokens())
+    third.kill()
+    positions, key = position_of(busy, third)
+    del positions[key]
+    assert ("spools", "m-g2.1") in await breaches(busy)
+    reader = busy.reader(third)
+    assert await take_over(busy.store, busy.clock, node_id="m-g2", incarnation=1, reader=reader)
+    with pytest.raises(NotFoundError):
+        await UsagePoster(busy.store, busy.clock, batch_rows=100).finish(reader)
+    assert ("spools", "m-g2.1") in await breaches(busy)
+
+
+async def test_a_lost_spool_of_a_living_node_is_found(busy):
+    spools = busy.spools
+    spools._spools.pop(("m-g0", 1))
+    report = await verify(busy.store, spools, busy.clock, node_prefix="m-g")
+    assert [(b.check, b.subject) for b in report.breaches] == [("spools", "m-g0.1")]
+    for prefix in (None, "other-g"):
+        assert (await verify(busy.store, spools, busy.clock, node_prefix=prefix)).breaches == []
+
+
+async def test_what_happens_while_verify_reads_is_no_breach(busy):
+    """A process ends while the spools are looked at; a moment later its spool is posted."""
+    third = await busy.gateway("m-g2")
+    await third.chat("cus_a", tokens())
+    third.kill()
+    read, reads = busy.store.read, []
+
+    async def read_and_go_on(work):
+        result = await read(work)
+        reads.append(work)
+        if len(reads) == 2:
+            await take_over(busy.store, busy.clock, node_id="m-g2", incarnation=1, reader=busy.reader(third))
+        return result
+
+    busy.store.read = read_and_go_on
+    assert await breaches(busy) == []
+    assert len(reads) == 3
 
 
 async def test_a_spool_of_another_store_is_found(busy):

@@ -1,12 +1,12 @@
 """The store: where the ledger, the catalogue and everything else that lasts is kept.
 
-A **unit of work** is one synchronous function over a `Tx`, run inside one database transaction: all of it
-happens or none of it. It may be run again from the start after a serialisation failure or a lost connection
-before the commit, so it must have no effect outside the `Tx`. It must not wait for anything but the database.
+A **unit of work** is one synchronous function over a `Tx`, run inside one database transaction: all of it happens or
+none of it. It may be run again from the start after a serialisation failure or a lost connection before the commit, so
+it must have no effect outside the `Tx`. It must not wait for anything but the database.
 
-Errors common to all calls: `StoreUnavailableError` if the database cannot be reached or stays locked. If it
-comes while a unit of work commits, or if the caller is cancelled, the commit may have happened: whoever
-repeats the work relies on its ids. Times are Unix seconds.
+Errors common to all calls: `StoreUnavailableError` if the database cannot be reached or stays locked. If it comes while
+a unit of work commits, or if the caller is cancelled, the commit may have happened: whoever repeats the work relies on
+its ids. Times are Unix seconds.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,6 +21,7 @@ from yuanjing.domain.ledger import Balances, Entry, Transfer
 from yuanjing.domain.money import Book
 from yuanjing.domain.pricing import ChatPrice
 from yuanjing.domain.usage import PostedUsage
+from yuanjing.ports.damage import Damaged
 
 T = TypeVar("T")
 
@@ -35,8 +36,7 @@ class LedgerTable(Protocol):
         account is checked in the statement that moves the money. Transfers take effect in the order given: no
         customer's account may be below zero after any of them.
 
-        One call per unit of work is best: a second one locks further accounts, out of order, and on PostgreSQL may
-        meet a deadlock, which costs a second and runs the unit of work again.
+        One call per unit of work is best: a second one locks further accounts out of order, and may meet a deadlock.
 
         Raises:
             InsufficientFundsError: a customer's account would go below zero; nothing is changed.
@@ -52,6 +52,10 @@ class LedgerTable(Protocol):
         """Every account of the book with its balance, for `verify` and reports."""
         ...
 
+    def unlimited(self, book: Book) -> set[str]:
+        """The accounts of the book that the store itself would let go below zero; for `verify`."""
+        ...
+
     def entries(self, book: Book, account: str, *, before_version: int | None, limit: int) -> list[Entry]:
         """Entries of one account, newest first, below `before_version` if given."""
         ...
@@ -60,11 +64,11 @@ class LedgerTable(Protocol):
         """One transfer by id."""
         ...
 
-    def scan_entries(self) -> Iterator[Entry]:
+    def scan_entries(self) -> Iterator[Entry | Damaged]:
         """Every entry ordered by book, account and version, streamed; for `verify`."""
         ...
 
-    def scan_transfers(self) -> Iterator[Transfer]:
+    def scan_transfers(self) -> Iterator[Transfer | Damaged]:
         """Every transfer in the order of posting, streamed; for `verify`."""
         ...
 
@@ -125,8 +129,8 @@ class HoldTable(Protocol):
         """Open holds with `expires_at` not after `at`, oldest first, not locked."""
         ...
 
-    def scan_open(self) -> Iterator[Hold]:
-        """Every open hold, streamed; for `verify`."""
+    def scan(self) -> Iterator[Hold | Damaged]:
+        """Every hold, closed ones too, streamed; for `verify`."""
         ...
 
     def open_sums(self) -> dict[Book, HoldSum]:
@@ -209,10 +213,7 @@ class NodeTable(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UsageFilter:
-    """Which usage records to list; None means any.
-
-    `before` is the (posted_at, id) of the last record seen.
-    """
+    """Which usage records to list; None means any. `before` is the (posted_at, id) of the last record seen."""
 
     customer_id: str | None = None
     key_id: str | None = None
@@ -223,7 +224,7 @@ class UsageFilter:
 
 
 class UsageTable(Protocol):
-    """Usage records; written once."""
+    """Usage records; written once. `get` and `list` raise `DamagedError` for a row that cannot be read."""
 
     def add_new(self, usages: Sequence[PostedUsage]) -> set[str]:
         """Insert those whose id is new and return their ids; others are left as they are."""
@@ -241,7 +242,7 @@ class UsageTable(Protocol):
         """Records, newest first."""
         ...
 
-    def scan(self) -> Iterator[PostedUsage]:
+    def scan(self) -> Iterator[PostedUsage | Damaged]:
         """Every record, streamed; for `verify`."""
         ...
 
@@ -309,6 +310,10 @@ class KeyTable(Protocol):
 
     def budget(self, key_id: str) -> KeyBudget | None:
         """Where the budget stands, locked; None if the key does not exist."""
+        ...
+
+    def scan_budgets(self) -> Iterator[tuple[str, KeyBudget]]:
+        """Where every key's budget stands, streamed; for `verify`."""
         ...
 
     def save_budget(self, key_id: str, budget: KeyBudget) -> None:

@@ -1,8 +1,13 @@
 """What verification finds."""
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import TypeVar
 
+from yuanjing.ports.damage import Damaged
+
+T = TypeVar("T")
 _KEPT_MAX = 100
 
 
@@ -34,9 +39,23 @@ class Findings:
         """One more subject was looked at."""
         self.checked[check] += 1
 
+    def sound(self, check: str, rows: Iterable[T | Damaged]) -> Iterator[T]:
+        """The rows that can be read; each of the others is a breach."""
+        for row in rows:
+            if isinstance(row, Damaged):
+                self.count(check)
+                self.add(check, row.id, f"it cannot be read: {row.message}")
+            else:
+                yield row
+
     def add(self, check: str, subject: str, message: str) -> None:
         """A breach."""
         self.total += 1
         self._kept[check] += 1
         if self._kept[check] <= _KEPT_MAX:
             self.breaches.append(Breach(check=check, subject=subject, message=message))
+
+
+def only_sound(rows: Iterable[T | Damaged]) -> Iterator[T]:
+    """The rows that can be read, where another check tells of the others."""
+    return (row for row in rows if not isinstance(row, Damaged))

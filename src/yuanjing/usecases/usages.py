@@ -6,6 +6,7 @@ from yuanjing.domain.errors import NotFoundError
 from yuanjing.domain.money import format_amount
 from yuanjing.domain.pricing import UNITS_PER_RATE, Charge, ChargeLine, ChatPrice, explain
 from yuanjing.domain.usage import PostedUsage, UsageRecord, chat_usage, split_charge
+from yuanjing.ports.damage import readable, sound
 from yuanjing.ports.store import Store, Tx, UsageFilter
 
 _FREE_DIGITS = 6
@@ -39,16 +40,18 @@ async def show_usage(store: Store, usage_id: str) -> UsageExplanation:
 
     Raises:
         NotFoundError: no such record has been posted.
+        DamagedError: it, or its price, is not what it was when it was posted.
     """
 
     def work(tx: Tx) -> UsageExplanation:
         posted = tx.usages.get(usage_id)
         if posted is None:
             raise NotFoundError(f"there is no posted usage {usage_id[:40]!r}", param="usage")
-        price = tx.catalog.price(posted.record.price_id)
+        price_id = posted.record.price_id
+        price = sound(readable(price_id, lambda: tx.catalog.price(price_id)))
         if price is None:
-            raise NotFoundError(f"its price {posted.record.price_id} is gone; run: yuanjing verify", param="usage")
-        return explain_usage(posted, price)
+            raise NotFoundError(f"its price {price_id} is gone; run: yuanjing verify", param="usage")
+        return sound(readable(usage_id, lambda: explain_usage(posted, price)))
 
     return await store.read(work)
 

@@ -1,15 +1,17 @@
 """Checks of holds: their sums, their owners, and the budgets that they count against."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from yuanjing.domain.holds import Hold, HoldPurpose
-from yuanjing.domain.identity import BudgetPeriod
-from yuanjing.domain.ledger import Reason, Transfer, account_kind, customer_of
+from yuanjing.domain.identity import ApiKey, BudgetPeriod
+from yuanjing.domain.ledger import Reason, account_kind, customer_of
 from yuanjing.domain.money import Book
-from yuanjing.ports.store import Tx
-from yuanjing.usecases.breaches import Findings
+from yuanjing.ports.damage import Damaged, readable
+from yuanjing.ports.store import KeyBudget, Tx
+from yuanjing.usecases.breaches import Findings, only_sound
+from yuanjing.usecases.tally import Tally, sums_of
 
 
 @dataclass(kw_only=True, slots=True)
@@ -24,52 +26,61 @@ class Spending:
         return sum(nanos for hour, nanos in self.by_hour.items() if hour * 3600 >= at)
 
 
-@dataclass(kw_only=True, slots=True)
-class _Sums:
-    placed: int = 0
-    settled: int = 0
-    released: int = 0
-    parts: int = 0
-
-    def add(self, transfer: Transfer) -> None:
-        self.parts += 1
-        if transfer.reason is Reason.HOLD:
-            self.placed += transfer.amount_nanos
-        elif transfer.reason is Reason.SETTLE:
-            self.settled += transfer.amount_nanos
-        elif transfer.reason is Reason.RELEASE:
-            self.released += transfer.amount_nanos
+_SUMS = {Reason.HOLD: "placed", Reason.SETTLE: "settled", Reason.RELEASE: "released"}
 
 
-def check_holds(tx: Tx, findings: Findings) -> None:
-    """Open holds are what their transfers made them, closed ones hold nothing, and both make up the held accounts."""
-    open_holds = {hold.id: hold for hold in tx.holds.scan_open()}
-    sums: defaultdict[str, _Sums] = defaultdict(_Sums)
-    for transfer in tx.ledger.scan_transfers():
-        if transfer.hold_id is None:
-            continue
-        its = sums[transfer.hold_id]
-        its.add(transfer)
-        if its.placed < its.settled + its.released:
-            findings.add("holds", transfer.hold_id, f"transfer {transfer.id} takes more than it held")
-        if its.placed == its.settled + its.released and transfer.hold_id not in open_holds:
-            del sums[transfer.hold_id]
-    for hold_id, its in sums.items():
+def check_holds(tx: Tx, findings: Findings) -> dict[str, Hold]:
+    """Each hold is what its transfers made it, closed ones hold nothing, and all make up the held accounts.
+
+    Returns the open ones.
+    """
+    open_holds: dict[str, Hold] = {}
+    tally = Tally(counts=False)
+    for hold in findings.sound("holds", tx.holds.scan()):
         findings.count("holds")
-        hold = open_holds.get(hold_id)
-        if hold is None:
-            rest = its.placed - its.settled - its.released
-            findings.add("holds", hold_id, f"it is closed, but its transfers leave {rest} in it")
-        elif (hold.amount_nanos, hold.settled_nanos, hold.released_nanos, hold.parts) != (
-            its.placed,
-            its.settled,
-            its.released,
-            its.parts,
-        ):
-            findings.add("holds", hold_id, f"its sums are not those of its transfers: {its}")
-    for hold_id in open_holds.keys() - sums.keys():
-        findings.add("holds", hold_id, "it has no transfers")
+        if hold.closed_at is None:
+            open_holds[hold.id] = hold
+        elif hold.remaining_nanos:
+            findings.add("holds", hold.id, f"it is closed, but {hold.remaining_nanos} remain in it")
+        for key, amount in _sums_of_hold(hold):
+            tally.add(key, amount)
+    for key, amount in _sums_of_transfers(tx):
+        tally.add(key, amount, sign=-1)
+    if not tally.is_even:
+        _explain(tx, findings, tally)
     _check_held(tx, findings, open_holds)
+    return open_holds
+
+
+def _sums_of_hold(hold: Hold) -> Iterator[tuple[str, int]]:
+    whose = f"{hold.id}|{hold.book}|{hold.customer_id}"
+    yield f"{whose}|placed", hold.amount_nanos
+    yield f"{whose}|settled", hold.settled_nanos
+    yield f"{whose}|released", hold.released_nanos
+    yield f"{whose}|parts", hold.parts
+
+
+def _sums_of_transfers(tx: Tx) -> Iterator[tuple[str, int]]:
+    for transfer in only_sound(tx.ledger.scan_transfers()):
+        if transfer.hold_id is not None:
+            whose = f"{transfer.hold_id}|{transfer.book}|{customer_of(transfer.debit)}"
+            yield f"{whose}|{_SUMS.get(transfer.reason, transfer.reason)}", transfer.amount_nanos
+            yield f"{whose}|parts", 1
+
+
+def _explain(tx: Tx, findings: Findings, tally: Tally) -> None:
+    """Find the holds that are not what their transfers make, among those that may not be."""
+    rows = (item for hold in only_sound(tx.holds.scan()) for item in _sums_of_hold(hold))
+    actual = sums_of(item for item in rows if tally.is_suspect(item[0]))
+    expected = sums_of(item for item in _sums_of_transfers(tx) if tally.is_suspect(item[0]))
+    wrong: defaultdict[str, list[str]] = defaultdict(list)
+    for key in sorted(actual.keys() | expected.keys()):
+        is_, should = actual.get(key, (0, 0))[1], expected.get(key, (0, 0))[1]
+        if is_ != should:
+            hold_id, _, what = key.partition("|")
+            wrong[hold_id].append(f"{what.rpartition('|')[2]} is {is_}, its transfers make {should}")
+    for hold_id, problems in wrong.items():
+        findings.add("holds", hold_id, "; ".join(problems))
 
 
 def _check_held(tx: Tx, findings: Findings, open_holds: Mapping[str, Hold]) -> None:
@@ -91,11 +102,11 @@ def _check_held(tx: Tx, findings: Findings, open_holds: Mapping[str, Hold]) -> N
             findings.add("held accounts", f"{book} {customer_id}", f"open holds have {remaining}, the account nothing")
 
 
-def check_owners(tx: Tx, findings: Findings) -> None:
+def check_owners(tx: Tx, findings: Findings, open_holds: Mapping[str, Hold]) -> None:
     """Each open lease has a living owner, or is closing and waits for a spool that is not finished."""
     alive = {(node.id, node.incarnation) for node in tx.nodes.all() if node.is_alive}
     unfinished = {(position.node_id, position.incarnation) for position in tx.nodes.unfinished()}
-    for hold in tx.holds.scan_open():
+    for hold in open_holds.values():
         if hold.purpose is not HoldPurpose.LEASE:
             continue
         findings.count("leases")
@@ -107,28 +118,40 @@ def check_owners(tx: Tx, findings: Findings) -> None:
             findings.add("leases", hold.id, f"its owner {owner[0]} {owner[1]} does not live any more")
 
 
-def check_budgets(tx: Tx, findings: Findings, spent: Mapping[str, Spending]) -> None:
+def check_budgets(tx: Tx, findings: Findings, open_holds: Mapping[str, Hold], spent: Mapping[str, Spending]) -> None:
     """Budgets hold what the open leases of their keys hold, and have spent what their usage cost.
 
     The spending of a day or a month is checked within bounds: a clock that was set back makes both ends soft.
     """
     held: defaultdict[str, int] = defaultdict(int)
-    for hold in tx.holds.scan_open():
+    for hold in open_holds.values():
         if hold.key_id is not None:
             held[hold.key_id] += hold.remaining_nanos
-    for key_id in sorted(held.keys() | spent.keys()):
-        key = tx.keys.get(key_id)
-        budget = tx.keys.budget(key_id) if key is not None and key.limits.budget_nanos is not None else None
-        if key is None or budget is None:
-            continue
+    used = held.keys() | spent.keys()
+    budgets = [row for row in tx.keys.scan_budgets() if row[0] in used or row[1].held_nanos or row[1].spent_nanos]
+    for key_id, budget in budgets:
         findings.count("budgets")
-        if budget.held_nanos != held.get(key_id, 0):
-            message = f"the budget holds {budget.held_nanos}, its leases {held.get(key_id, 0)}"
-            findings.add("budgets", key_id, message)
-        its = spent.get(key_id, Spending())
-        least = its.total_nanos
-        if key.limits.budget_period is not BudgetPeriod.TOTAL:
-            least = its.since(budget.period_start)
-        if not least <= budget.spent_nanos <= its.total_nanos:
-            message = f"the budget has spent {budget.spent_nanos}, its usage cost {least} to {its.total_nanos}"
-            findings.add("budgets", key_id, message)
+        key = readable(key_id, lambda key_id=key_id: tx.keys.get(key_id))
+        if key is None or isinstance(key, Damaged):
+            findings.add("budgets", key_id, "its key does not exist or cannot be read")
+            continue
+        problem = _budget_problem(key, budget, held.get(key_id, 0), spent.get(key_id, Spending()))
+        if problem:
+            findings.add("budgets", key_id, problem)
+    for key_id in sorted(used - {key_id for key_id, _ in budgets}):
+        if held.get(key_id):
+            findings.add("budgets", key_id, f"its leases hold {held[key_id]}, but it has no budget")
+
+
+def _budget_problem(key: ApiKey, budget: KeyBudget, held_nanos: int, spent: Spending) -> str:
+    if key.limits.budget_nanos is None:
+        is_used = budget.held_nanos or budget.spent_nanos or held_nanos
+        return f"its key has no budget, but {budget.held_nanos} held and {budget.spent_nanos} spent" if is_used else ""
+    if budget.held_nanos != held_nanos:
+        return f"the budget holds {budget.held_nanos}, its leases {held_nanos}"
+    most = least = spent.total_nanos
+    if key.limits.budget_period is not BudgetPeriod.TOTAL:
+        least = spent.since(budget.period_start)
+    if not least <= budget.spent_nanos <= most:
+        return f"the budget has spent {budget.spent_nanos}, its usage cost {least} to {most}"
+    return ""

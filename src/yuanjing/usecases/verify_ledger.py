@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from yuanjing.domain.ledger import Entry, Transfer, is_posting, may_go_negative
 from yuanjing.domain.money import Book
 from yuanjing.ports.store import Tx
-from yuanjing.usecases.breaches import Findings
+from yuanjing.usecases.breaches import Findings, only_sound
 from yuanjing.usecases.tally import Tally, sums_of
 
 Balances = Mapping[tuple[Book, str], int]
@@ -19,7 +19,7 @@ def check_entries(tx: Tx, findings: Findings) -> Balances:
     """
     balances: dict[tuple[Book, str], int] = {}
     last: Entry | None = None
-    for entry in tx.ledger.scan_entries():
+    for entry in findings.sound("entries", tx.ledger.scan_entries()):
         findings.count("entries")
         is_next = last is not None and (last.book, last.account) == (entry.book, entry.account)
         previous = last if is_next else None
@@ -48,6 +48,9 @@ def _entry_problem(entry: Entry, previous: Entry | None) -> str:
 def check_accounts(tx: Tx, findings: Findings, from_entries: Balances) -> None:
     """Each balance is what its entries lead to, no customer's is below zero, and each book sums to zero."""
     for book in Book:
+        for account in sorted(tx.ledger.unlimited(book)):
+            if not may_go_negative(account):
+                findings.add("accounts", f"{book} {account}", "the store would let it go below zero")
         balances = tx.ledger.account_balances(book)
         expected = {account: nanos for (its, account), nanos in from_entries.items() if its == book}
         for account in sorted(balances.keys() | expected.keys()):
@@ -66,14 +69,14 @@ def check_accounts(tx: Tx, findings: Findings, from_entries: Balances) -> None:
 def check_transfers(tx: Tx, findings: Findings) -> None:
     """Each transfer has exactly its two entries and the shape of one of the postings; no entry is without one."""
     tally = Tally(counts=True)
-    for transfer in tx.ledger.scan_transfers():
+    for transfer in findings.sound("transfers", tx.ledger.scan_transfers()):
         findings.count("transfers")
         if not is_posting(transfer):
             message = f"{transfer.debit} to {transfer.credit} is no posting of reason {transfer.reason}"
             findings.add("transfers", transfer.id, message)
         for key, amount in _sides(transfer):
             tally.add(key, amount)
-    for entry in tx.ledger.scan_entries():
+    for entry in only_sound(tx.ledger.scan_entries()):
         tally.add(_entry_key(entry), entry.amount_nanos, sign=-1)
     if not tally.is_even:
         _explain(tx, findings, tally)
@@ -94,9 +97,9 @@ def _entry_key(entry: Entry) -> str:
 
 def _explain(tx: Tx, findings: Findings, tally: Tally) -> None:
     """Find the transfers that differ from their entries, among those that may."""
-    sides = (side for transfer in tx.ledger.scan_transfers() for side in _sides(transfer))
+    sides = (side for transfer in only_sound(tx.ledger.scan_transfers()) for side in _sides(transfer))
     expected = sums_of(side for side in sides if tally.is_suspect(side[0]))
-    entries = ((_entry_key(entry), entry.amount_nanos) for entry in tx.ledger.scan_entries())
+    entries = ((_entry_key(entry), entry.amount_nanos) for entry in only_sound(tx.ledger.scan_entries()))
     actual = sums_of(item for item in entries if tally.is_suspect(item[0]))
     wrong = Counter(
         key.partition("|")[0] for key in expected.keys() | actual.keys() if expected.get(key) != actual.get(key)

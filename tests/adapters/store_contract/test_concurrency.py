@@ -161,5 +161,5 @@ async def test_recall_and_settlement_of_the_same_holds_do_not_lose_either(sql_st
 
     calls = [((sql_store, other_store)[n % 2], recall if n % 4 == 3 else settle) for n in range(20)]
     assert sum(result for result in await _all(*calls) if isinstance(result, int)) == 10
-    holds = await sql_store.read(lambda tx: list(tx.holds.scan_open()))
+    holds = await sql_store.read(lambda tx: list(tx.holds.scan()))
     assert [(hold.settled_nanos, hold.recall_requested_at) for hold in holds] == [(15, 9.5)] * 10

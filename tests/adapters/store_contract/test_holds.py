@@ -72,7 +72,7 @@ async def test_a_hundred_holds_saved_together(store: Store):
             tx.holds.save(replace(hold, settled_nanos=n))
 
     await store.write(work)
-    found = await store.read(lambda tx: list(tx.holds.scan_open()))
+    found = await store.read(lambda tx: list(tx.holds.scan()))
     assert [hold.settled_nanos for hold in found] == list(range(100))
 
 
@@ -152,11 +152,11 @@ async def test_expired_holds_oldest_first(store: Store):
     assert [h.id for h in await store.read(lambda tx: tx.holds.expired(30.0, 1))] == ["hold_2"]
 
 
-async def test_scan_of_open_holds(store: Store):
+async def test_scan_of_all_holds(store: Store):
     await _add(
         store, lease("hold_2"), task_hold("hold_1"), lease("hold_3", amount_nanos=1, settled_nanos=1, closed_at=2.0)
     )
-    assert [h.id for h in await store.read(lambda tx: list(tx.holds.scan_open()))] == ["hold_1", "hold_2"]
+    assert [h.id for h in await store.read(lambda tx: list(tx.holds.scan()))] == ["hold_1", "hold_2", "hold_3"]
 
 
 async def test_sums_of_open_holds(store: Store):
@@ -183,4 +183,4 @@ async def test_impossible_holds_are_refused_by_the_store_itself(store: Store, im
         await _add(store, lease("hold_2", **impossible))
     with pytest.raises(refused):
         await store.write(lambda tx: tx.holds.save(lease("hold_1", **impossible)))
-    assert await store.read(lambda tx: list(tx.holds.scan_open())) == [lease("hold_1")]
+    assert await store.read(lambda tx: list(tx.holds.scan())) == [lease("hold_1")]

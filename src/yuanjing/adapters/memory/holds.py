@@ -64,9 +64,9 @@ class MemoryHolds:
         due = [hold for hold in self._open() if hold.expires_at <= at]
         return sorted(due, key=lambda hold: (hold.expires_at, hold.id))[:limit]
 
-    def scan_open(self) -> Iterator[Hold]:
+    def scan(self) -> Iterator[Hold]:
         """See the port."""
-        yield from self._open()
+        yield from [self._holds[id_] for id_ in sorted(self._holds)]
 
     def open_sums(self) -> dict[Book, HoldSum]:
         """See the port."""

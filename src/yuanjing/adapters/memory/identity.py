@@ -1,5 +1,6 @@
 """Customers and API keys in memory."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from yuanjing.adapters.memory.journal import Journal
@@ -79,6 +80,10 @@ class MemoryKeys:
     def budget(self, key_id: str) -> KeyBudget | None:
         """See the port."""
         return self._budgets.get(key_id)
+
+    def scan_budgets(self) -> Iterator[tuple[str, KeyBudget]]:
+        """See the port."""
+        yield from sorted(self._budgets.items())
 
     def save_budget(self, key_id: str, budget: KeyBudget) -> None:
         """See the port."""

@@ -99,6 +99,10 @@ class MemoryLedger:
         """See the port."""
         return {account: self._state(book, account)[0] for its, account in sorted(self._entries) if its == book}
 
+    def unlimited(self, book: Book) -> set[str]:
+        """See the port."""
+        return {account for its, account in self._entries if its == book and may_go_negative(account)}
+
     def entries(self, book: Book, account: str, *, before_version: int | None, limit: int) -> list[Entry]:
         """See the port."""
         rows = self._entries.get((book, account), [])

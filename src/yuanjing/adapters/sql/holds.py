@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,6 +12,7 @@ from yuanjing.adapters.sql.work import Work, insert, lockable
 from yuanjing.domain.errors import AlreadyExistsError
 from yuanjing.domain.holds import Hold, HoldPurpose
 from yuanjing.domain.money import Book
+from yuanjing.ports.damage import Damaged, readable
 from yuanjing.ports.store import HoldSum
 
 _IS_LEASE = holds.c.purpose == HoldPurpose.LEASE.value
@@ -63,7 +65,7 @@ _EXPIRED = (
     .order_by(holds.c.expires_at, holds.c.id)
     .limit(sa.bindparam("limit"))
 )
-_ALL_OPEN = sa.select(holds).where(IS_OPEN).order_by(holds.c.id)
+_ALL = sa.select(holds).order_by(holds.c.id)
 _REMAINING = holds.c.amount_nanos - holds.c.settled_nanos - holds.c.released_nanos
 _OPEN_SUMS = (
     sa.select(holds.c.book, sa.func.count().label("holds"), sa.func.sum(_REMAINING).label("remaining_nanos"))
@@ -140,11 +142,11 @@ class SqlHolds:
         self.flush()
         return [_from_row(row) for row in self._work.rows(_EXPIRED, moment=at, limit=limit)]
 
-    def scan_open(self) -> Iterator[Hold]:
+    def scan(self) -> Iterator[Hold | Damaged]:
         """See the port."""
         self.flush()
-        for row in self._work.stream(_ALL_OPEN):
-            yield _from_row(row)
+        for row in self._work.stream(_ALL):
+            yield readable(row.id, partial(_from_row, row))
 
     def open_sums(self) -> dict[Book, HoldSum]:
         """See the port."""

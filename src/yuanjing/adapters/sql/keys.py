@@ -1,5 +1,6 @@
 """API keys and their budgets in SQL."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -31,6 +32,7 @@ _REVOKE = (
     .values(revoked_at=sa.bindparam("moment"))
 )
 _BUDGET = lockable(sa.select(key_budgets).where(key_budgets.c.key_id == sa.bindparam("key")))
+_ALL_BUDGETS = sa.select(key_budgets).order_by(key_budgets.c.key_id)
 _SAVE_BUDGET = (
     sa.update(key_budgets)
     .where(key_budgets.c.key_id == sa.bindparam("key"))
@@ -74,10 +76,12 @@ class SqlKeys:
     def budget(self, key_id: str) -> KeyBudget | None:
         """See the port."""
         rows = self._work.locked(_BUDGET, key=key_id)
-        if not rows:
-            return None
-        row = rows[0]
-        return KeyBudget(period_start=row.period_start, spent_nanos=row.spent_nanos, held_nanos=row.held_nanos)
+        return _from_row_budget(rows[0]) if rows else None
+
+    def scan_budgets(self) -> Iterator[tuple[str, KeyBudget]]:
+        """See the port."""
+        for row in self._work.stream(_ALL_BUDGETS):
+            yield row.key_id, _from_row_budget(row)
 
     def save_budget(self, key_id: str, budget: KeyBudget) -> None:
         """See the port."""
@@ -90,6 +94,10 @@ class SqlKeys:
         )
         if changed != 1:
             raise NotFoundError(f"key {key_id} does not exist")
+
+
+def _from_row_budget(row: sa.Row[Any]) -> KeyBudget:
+    return KeyBudget(period_start=row.period_start, spent_nanos=row.spent_nanos, held_nanos=row.held_nanos)
 
 
 def _to_row(key: ApiKey) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Accounts, transfers and entries in SQL."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,6 +20,7 @@ from yuanjing.domain.ledger import (
     promotion,
 )
 from yuanjing.domain.money import Book
+from yuanjing.ports.damage import Damaged, readable
 
 _BALANCE_MAX = 2**63 - 1
 
@@ -35,6 +37,7 @@ _BALANCES = (
     .where(accounts.c.version > 0)
     .order_by(accounts.c.name)
 )
+_UNLIMITED = sa.select(accounts.c.name).where(accounts.c.book == sa.bindparam("book"), accounts.c.may_go_negative)
 _TRANSFERS = sa.select(transfers).where(transfers.c.id.in_(sa.bindparam("ids", expanding=True)))
 _ALL_TRANSFERS = sa.select(transfers).order_by(transfers.c.seq)
 _ADD_TRANSFER = sa.insert(transfers)
@@ -173,6 +176,10 @@ class SqlLedger:
         """See the port."""
         return {row.name: row.balance_nanos for row in self._work.rows(_BALANCES, book=book.value)}
 
+    def unlimited(self, book: Book) -> set[str]:
+        """See the port."""
+        return {row.name for row in self._work.rows(_UNLIMITED, book=book.value)}
+
     def entries(self, book: Book, account: str, *, before_version: int | None, limit: int) -> list[Entry]:
         """See the port."""
         below = _BALANCE_MAX if before_version is None else before_version
@@ -183,15 +190,15 @@ class SqlLedger:
         """See the port."""
         return self._transfers([transfer_id]).get(transfer_id)
 
-    def scan_entries(self) -> Iterator[Entry]:
+    def scan_entries(self) -> Iterator[Entry | Damaged]:
         """See the port."""
         for row in self._work.stream(_ALL_ENTRIES):
-            yield _from_row_entry(row)
+            yield readable(f"{row.book} {row.account} {row.version}", partial(_from_row_entry, row))
 
-    def scan_transfers(self) -> Iterator[Transfer]:
+    def scan_transfers(self) -> Iterator[Transfer | Damaged]:
         """See the port."""
         for row in self._work.stream(_ALL_TRANSFERS):
-            yield _from_row_transfer(row)
+            yield readable(row.id, partial(_from_row_transfer, row))
 
 
 def _entries_for(transfers: Sequence[Transfer], states: Mapping[tuple[str, str], _State]) -> list[dict[str, Any]]:

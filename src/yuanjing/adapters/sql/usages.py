@@ -1,6 +1,7 @@
 """Usage records in SQL."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ from yuanjing.adapters.sql.tables import usages
 from yuanjing.adapters.sql.work import Work, dump
 from yuanjing.domain.money import Book
 from yuanjing.domain.usage import PostedUsage, UsageRecord, UsageStatus
+from yuanjing.ports.damage import Damaged, readable, sound
 from yuanjing.ports.store import UsageFilter
 
 _ADD = sa.insert(usages)
@@ -50,7 +52,7 @@ class SqlUsages:
     def get(self, usage_id: str) -> PostedUsage | None:
         """See the port."""
         row = self._work.first(_ONE, id=usage_id)
-        return None if row is None else _from_row(row)
+        return None if row is None else sound(_read(row))
 
     def list(self, where: UsageFilter) -> list[PostedUsage]:
         """See the port."""
@@ -61,12 +63,16 @@ class SqlUsages:
                 statement = statement.where(usages.c[name] == str(value))
         if where.before is not None:
             statement = statement.where(sa.tuple_(usages.c.posted_at, usages.c.id) < where.before)
-        return [_from_row(row) for row in self._work.rows(statement)]
+        return [sound(_read(row)) for row in self._work.rows(statement)]
 
-    def scan(self) -> Iterator[PostedUsage]:
+    def scan(self) -> Iterator[PostedUsage | Damaged]:
         """See the port."""
         for row in self._work.stream(_ALL):
-            yield _from_row(row)
+            yield _read(row)
+
+
+def _read(row: sa.Row[Any]) -> PostedUsage | Damaged:
+    return readable(row.id, partial(_from_row, row))
 
 
 def _to_row(usage: PostedUsage) -> dict[str, Any]:
