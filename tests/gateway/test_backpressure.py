@@ -63,7 +63,7 @@ def test_a_slow_client_does_not_slow_others_down():
         for _ in range(20):
             fast.send(post(stream=True))
             assert fast.receive().text == "hi"
-        assert time.monotonic() - began < 2.0
+        assert time.monotonic() - began < 4.0
 
 
 @pytest.mark.parametrize("is_sent_later", [False, True])

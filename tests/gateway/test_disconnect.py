@@ -276,7 +276,7 @@ def test_draining_ends_after_its_time(is_accepted):
         client.close()
         began = time.monotonic()
         assert r.upstream.connections[0].wait_closed()
-        assert 0.2 < time.monotonic() - began < 1.3
+        assert 0.2 < time.monotonic() - began < 2.9
         left(r)
         assert [record.charge_nanos for record in r.records] == ([bill(1, 1)] if is_accepted else [])
 

@@ -47,7 +47,7 @@ def test_a_slow_head_is_a_408(start):
         time.sleep(0.1)
         client.send(b"T")  # dribbling does not help
         assert client.receive().status == 408
-        took(client, least=0.0, most=0.5)
+        took(client, least=0.0, most=3.0)
 
 
 def test_a_slow_head_behind_a_running_answer_does_not_cut_the_answer():
@@ -83,7 +83,7 @@ def test_a_slow_body_is_a_408(sent, chunks):
         answer = client.receive()
         assert answer.status == 408
         assert answer.headers[b"x-should-retry"] == b"false"
-        took(client, least=0.0, most=0.5)
+        took(client, least=0.0, most=3.0)
         assert not r.upstream.requests
 
 
@@ -91,7 +91,7 @@ def test_a_slow_cold_body_is_cut():
     with rig([forever(echo)], request_body_seconds=0.2) as r:
         client = r.client()
         client.send(cold(b"x" * 100)[:-50])
-        took(client, least=0.1, most=0.8)
+        took(client, least=0.1, most=3.0)
 
 
 def test_a_slow_body_that_keeps_the_least_rate_is_read():
@@ -117,12 +117,12 @@ def test_a_slow_queued_body_is_refused_at_its_turn():
 
 def test_a_store_that_does_not_answer_is_a_503():
     with rig([forever(echo)], admission_seconds=0.2) as r:
-        r.bank.delay_seconds = 1.0
+        r.bank.delay_seconds = 2.5
         client = r.client()
         client.send(post())
         began = time.monotonic()
         assert client.receive().status == 503
-        assert time.monotonic() - began < 0.6
+        assert time.monotonic() - began < 2.0
         client.send(cold(b"x"))
         assert client.receive().status == 200
         assert not r.upstream.requests
@@ -154,7 +154,7 @@ def test_no_first_byte(script, streams, dialect):
         client.send(post(stream=streams, path=dialect))
         answer = client.receive()
         assert answer.status == 504
-        assert 0.25 < time.monotonic() - began < 1.3
+        assert 0.25 < time.monotonic() - began < 3.5
         assert r.upstream.connections[0].wait_closed()
         assert not r.records
 
@@ -220,7 +220,7 @@ def test_silence_within_a_stream(dialect):
         began = time.monotonic()
         client.send(post(stream=True, path=dialect))
         answer = client.receive()
-        assert 0.25 < time.monotonic() - began < 1.3
+        assert 0.25 < time.monotonic() - began < 3.5
         assert (answer.text, answer.code, answer.is_done) == ("abc", "provider_timeout", False)
         assert r.upstream.connections[0].wait_closed()
         (record,) = r.wait_records(1)
@@ -239,7 +239,7 @@ def test_the_total_time(streams, flows):
         began = time.monotonic()
         client.send(post(stream=streams))
         answer = client.receive()
-        assert 0.35 < time.monotonic() - began < 1.4
+        assert 0.35 < time.monotonic() - began < 3.5
         assert answer.code == "provider_timeout"
         assert answer.status == (200 if flows and streams else 504)
         assert r.upstream.connections[0].wait_closed()
@@ -262,12 +262,12 @@ def test_the_total_time_does_not_count_the_upload():
 
 def test_the_total_time_bounds_retries():
     upstreams = [RawUpstream([request]) for _ in range(3)]
-    with rig(upstreams=upstreams, first_byte_seconds=0.3, total_seconds=0.5) as r:
+    with rig(upstreams=upstreams, first_byte_seconds=1.0, total_seconds=1.2) as r:
         client = r.client()
         began = time.monotonic()
         client.send(post(stream=True))
         assert client.receive().status == 504
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < 2.7  # three tries would take three seconds
 
 
 # connecting
@@ -306,7 +306,7 @@ def test_a_connection_that_never_opens_goes_to_the_next_channel_in_time():
         began = time.monotonic()
         client.send(post())
         assert client.receive().text == "hi"
-        assert 0.25 < time.monotonic() - began < 1.3
+        assert 0.25 < time.monotonic() - began < 3.5
         assert r.channel(1).pool.connect_failures == 1
         assert r.channel(1).pool.open_count == 0
     for one in sockets:

@@ -144,7 +144,7 @@ def test_a_provider_without_tls_is_refused_in_time(authority):
         began = time.monotonic()
         client.send(post())
         assert client.receive().status == 503
-        assert time.monotonic() - began < 1.3
+        assert time.monotonic() - began < 3.5
 
 
 class _At(RawUpstream):
