@@ -51,7 +51,7 @@ def test_the_promised_commands_are_there():
         "usage": "list show",
     }
     promised = {f"yuanjing {noun} {verb}" for noun, verbs in nouns.items() for verb in verbs.split()}
-    promised |= {f"yuanjing {verb}" for verb in ("serve", "demo", "migrate", "verify")}
+    promised |= {f"yuanjing {verb}" for verb in ("serve", "demo", "migrate", "verify", "backup")}
     assert set(COMMANDS) == promised
 
 

@@ -1,11 +1,13 @@
 """Settings become adapters, adapters become the services that commands and processes share."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from yuanjing.adapters.spool import SqliteSpoolFolder
-from yuanjing.adapters.sql import SchemaError, current, open_store, upgrade
+from yuanjing.adapters.sql import SchemaError, copy_database, current, open_store, upgrade
 from yuanjing.bootstrap.checks import (
     ENCRYPTION_KEY_FILE,
     PEPPER_FILE,
@@ -139,6 +141,15 @@ async def migrate(settings: Settings) -> MigrationReport:
     before = await current(settings.store_url)
     await upgrade(settings.store_url)
     return MigrationReport(before=before, after=await current(settings.store_url))
+
+
+async def back_up(settings: Settings, target: Path) -> int:
+    """Copy the database, which may be in use, into a new file; its size in bytes.
+
+    Raises:
+        YuanjingError: see `copy_database`.
+    """
+    return await asyncio.to_thread(copy_database, settings.store_url, target)
 
 
 def open_spools(settings: Settings) -> SpoolFolder:

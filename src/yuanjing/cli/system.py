@@ -1,6 +1,7 @@
-"""Commands of the whole platform: serve, demo, migrate, verify."""
+"""Commands of the whole platform: serve, demo, migrate, verify, backup."""
 
 import asyncio
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,7 +18,7 @@ _ROLES = ("all", "gateway", "worker", "sandbox")
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (serve, demo, migrate, verify):
+    for command in (serve, demo, migrate, verify, backup):
         app.command()(command)
 
 
@@ -93,6 +94,21 @@ def verify(context: typer.Context, *, as_json: JsonFlag = False) -> None:
     show(document, lambda: _show_report(report), as_json=as_json)
     if report.breaches:
         raise typer.Exit(ExitCode.FAILED_CHECK)
+
+
+def backup(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file for the copy.", show_default=False)],
+    *,
+    as_json: JsonFlag = False,
+) -> None:
+    """Copy the SQLite database into a new file, also while the platform runs."""
+    settings = load_settings(context)
+    from yuanjing.bootstrap.services import back_up  # noqa: PLC0415  # help and usage errors need not wait for it
+
+    size = asyncio.run(back_up(settings, file.absolute()))
+    line = f"{file} holds the database ({size} bytes); keep the secrets as well, apart from it"
+    show({"file": str(file.absolute()), "bytes": size}, lambda: tables.write(line), as_json=as_json)
 
 
 def _show_report(report: "VerifyReport") -> None:
