@@ -62,11 +62,20 @@ def node_name(settings: Settings, slot: int) -> str:
     Raises:
         SettingsError: the folder's own name cannot be read or made.
     """
+    return f"{node_prefix(settings)}{slot}"
+
+
+def node_prefix(settings: Settings) -> str:
+    """What the ids of all gateways of this data folder begin with.
+
+    Raises:
+        SettingsError: the folder's own name cannot be read or made.
+    """
     try:
         instance = read_or_create_secret(settings.data / INSTANCE_FILE, _INSTANCE_BYTES).hex()
     except SecretFileError as error:
         raise SettingsError([f"{variable('data')}: {error}"]) from error
-    return f"{settings.machine}-{instance}-g{slot}"
+    return f"{settings.machine}-{instance}-g"
 
 
 class FolderLocks:
