@@ -160,6 +160,33 @@ async def test_a_stranger_among_the_spools_is_told_once_and_keeps_nobody_waiting
     assert log.events().count("worker.spool_trouble") == 1
 
 
+async def test_a_bug_in_one_spool_keeps_nobody_waiting(world):
+    gateways = [await world.gateway(f"m-g{n}") for n in range(3)]
+    broken = world.reader(gateways[0])
+
+    def fail(*_):
+        raise ZeroDivisionError("a bug")
+
+    broken.after = fail
+    async with working(world) as (worker, log):
+        for gateway in gateways:
+            await gateway.chat("cus_a", tokens())
+        await until(lambda: worker.counters.rows_posted == 2)
+        gateways[0].kill()
+        gateways[1].kill()
+        await until(lambda: worker.counters.spools_removed == 1)
+        await until(lambda: worker.counters.passes["post"] > 5)
+        assert worker.counters.failures["post"] == worker.counters.failures["observe"] == 0
+        assert worker.counters.spool_failures > 2
+        told = [fields for event, fields in log.lines if event == "worker.spool_trouble"]
+        assert [fields["node"] for fields in told] == ["m-g0"]
+        assert isinstance(told[0]["exc_info"], ZeroDivisionError)
+        assert log.events().count("worker.node_trouble") == 1
+        del broken.after
+        await until(lambda: worker.counters.rows_posted == 3 or worker.counters.spools_removed == 2)
+    assert len(await world.usages()) == 3
+
+
 async def test_a_stopping_worker_posts_what_is_left(world):
     gateway = await world.gateway()
     async with working(world, post_seconds=30.0, observe_seconds=30.0) as (worker, _):

@@ -15,6 +15,7 @@ class WorkerCounters:
     Attributes:
         rows_posted: usage rows posted.
         take_overs: lives of nodes ended by this worker.
+        spool_failures: attempts to post, to take over or to finish one spool that failed; the others went on.
         spools_removed: spool files finished and deleted.
         holds_expired: holds released because their time was over.
         signals_pruned: old signals deleted.
@@ -28,6 +29,7 @@ class WorkerCounters:
 
     rows_posted: int = 0
     take_overs: int = 0
+    spool_failures: int = 0
     spools_removed: int = 0
     holds_expired: int = 0
     signals_pruned: int = 0

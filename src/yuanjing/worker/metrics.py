@@ -29,6 +29,7 @@ def collect_store(store: StoreCounters) -> list[Metric]:
 def _work(counters: WorkerCounters) -> Iterable[Metric]:
     yield _counter("yuanjing_worker_rows_posted", "Usage rows posted to the ledger.", counters.rows_posted)
     yield _counter("yuanjing_worker_take_overs", "Lives of nodes ended.", counters.take_overs)
+    yield _counter("yuanjing_worker_spool_failures", "Attempts on one spool that failed.", counters.spool_failures)
     yield _counter("yuanjing_worker_spools_removed", "Spool files finished and removed.", counters.spools_removed)
     yield _counter("yuanjing_worker_holds_expired", "Holds released by time.", counters.holds_expired)
     yield _counter("yuanjing_worker_signals_pruned", "Old signals removed.", counters.signals_pruned)

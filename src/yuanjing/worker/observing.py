@@ -1,6 +1,8 @@
 """The loop that ends the lives of dead nodes, and the spools that they leave."""
 
-from yuanjing.domain.errors import NotFoundError, SpoolError
+from collections.abc import Awaitable
+
+from yuanjing.domain.errors import NotFoundError, SpoolError, StoreUnavailableError
 from yuanjing.kit.clock import Clock
 from yuanjing.ports.spool import SpoolFolder, SpoolReader
 from yuanjing.ports.store import Node, Store
@@ -14,7 +16,8 @@ from yuanjing.worker.supervisor import Logger
 class ObservingLoop:
     """Takes over what is dead and removes what is finished.
 
-    On this machine a free lock tells at once that a process has ended; of other machines only silence tells.
+    On this machine a free lock tells at once that a process has ended; of other machines only silence tells. Trouble
+    with one of them does not keep the others waiting.
     """
 
     def __init__(
@@ -32,6 +35,7 @@ class ObservingLoop:
         self._options = options
         self._logger = logger
         self._counters = counters
+        self._troubled: set[tuple[str, int]] = set()
         self._observer = NodeObserver(clock, silent_seconds=options.silent_seconds)
         self._poster = UsagePoster(store, clock, batch_rows=options.post_batch_rows)
 
@@ -44,10 +48,27 @@ class ObservingLoop:
             reader = readers.get((node.id, node.incarnation))
             has_ended = node.is_alive and reader is not None and not reader.is_owned()
             if has_ended or node in silent:
-                await self._take_over(node, reader, cause="ended" if has_ended else "silent")
+                work = self._take_over(node, reader, cause="ended" if has_ended else "silent")
+                await self._alone(node.id, node.incarnation, work)
         for reader in readers.values():
-            await self._finish(reader)
+            await self._alone(reader.node_id, reader.incarnation, self._finish(reader))
         return False
+
+    async def _alone(self, node_id: str, incarnation: int, work: Awaitable[None]) -> None:
+        """Do it; if it fails, count that, say so once, and go on with the others."""
+        try:
+            await work
+        except StoreUnavailableError:
+            raise
+        except Exception as error:  # one node's trouble, even a bug, is not that of the others
+            self._counters.spool_failures += 1
+            if (node_id, incarnation) not in self._troubled:
+                self._troubled.add((node_id, incarnation))
+                self._logger.warning(
+                    "worker.node_trouble", node=node_id, incarnation=incarnation, error=repr(error), exc_info=error
+                )
+        else:
+            self._troubled.discard((node_id, incarnation))
 
     async def _take_over(self, node: Node, reader: SpoolReader | None, *, cause: str) -> None:
         is_done = await take_over(

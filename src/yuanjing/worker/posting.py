@@ -1,6 +1,6 @@
 """The loop that posts this machine's spools."""
 
-from yuanjing.domain.errors import NotFoundError, SpoolError
+from yuanjing.domain.errors import StoreUnavailableError, YuanjingError
 from yuanjing.kit.clock import Clock
 from yuanjing.ports.spool import SpoolFolder, SpoolReader
 from yuanjing.usecases.posting import UsagePoster
@@ -9,8 +9,9 @@ from yuanjing.worker.supervisor import Logger
 
 
 class PostingLoop:
-    """Posts one batch of each spool in a pass. A spool that cannot be posted does not keep the others waiting.
+    """Posts one batch of each spool in a pass.
 
+    A spool that cannot be posted, for whatever reason, keeps no other waiting; only a store that is away does.
     Only a full batch is followed by the next at once: a short pause makes batches larger and the work cheaper.
     """
 
@@ -34,8 +35,10 @@ class PostingLoop:
                 posted = await self._poster.post(reader)
                 self._counters.rows_posted += posted
                 waiting, ended_at = self._waiting(reader)
-            except (NotFoundError, SpoolError) as error:
-                self._report(reader, error.message)
+            except StoreUnavailableError:
+                raise
+            except Exception as error:  # noqa: BLE001  # one spool's trouble, even a bug, is not that of the others
+                self._report(reader, error)
                 continue
             self._troubled.discard((reader.node_id, reader.incarnation))
             is_full = is_full or posted >= self._poster.batch_rows
@@ -54,11 +57,16 @@ class PostingLoop:
         record = first[0].record
         return reader.depth(seq), record.started_at + record.duration_ms / 1000
 
-    def _report(self, reader: SpoolReader, message: str) -> None:
-        """Say it once, until it is over."""
+    def _report(self, reader: SpoolReader, error: Exception) -> None:
+        """Count it; say it once, until it is over, and with its traceback if nobody expected it."""
+        self._counters.spool_failures += 1
         key = (reader.node_id, reader.incarnation)
         if key not in self._troubled:
             self._troubled.add(key)
             self._logger.warning(
-                "worker.spool_trouble", node=reader.node_id, incarnation=reader.incarnation, error=message
+                "worker.spool_trouble",
+                node=reader.node_id,
+                incarnation=reader.incarnation,
+                error=error.message if isinstance(error, YuanjingError) else repr(error),
+                exc_info=None if isinstance(error, YuanjingError) else error,
             )
