@@ -13,6 +13,8 @@ from yuanjing.cli.tables import api_time
 if TYPE_CHECKING:
     from yuanjing.usecases.verify import VerifyReport
 
+_VERIFY_PATIENCE_SECONDS = 3.0
+"""A worker looks for ended processes every second; what looks wrong with a spool is looked at again after this."""
 _ROLES = ("all", "gateway", "worker", "sandbox")
 
 
@@ -79,9 +81,15 @@ def migrate(context: typer.Context, *, as_json: JsonFlag = False) -> None:
 
 def verify(context: typer.Context, *, as_json: JsonFlag = False) -> None:
     """Prove that the money is right; exit code 1 and a list if it is not."""
+    from yuanjing.bootstrap.data_folder import node_prefix  # noqa: PLC0415  # the same
     from yuanjing.usecases import verify as usecase  # noqa: PLC0415  # `serve` need not wait for it
 
-    report = run(context, lambda s: usecase.verify(s.store, s.spools, s.clock))
+    report = run(
+        context,
+        lambda s: usecase.verify(
+            s.store, s.spools, s.clock, node_prefix=node_prefix(s.settings), patience_seconds=_VERIFY_PATIENCE_SECONDS
+        ),
+    )
     document = {
         "ok": not report.breaches,
         "checked_at": api_time(report.checked_at),
