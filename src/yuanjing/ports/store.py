@@ -143,7 +143,7 @@ class Node:
     """A process slot that owns leases and a spool; the pair (id, incarnation) is one life of it.
 
     Attributes:
-        id: stable over restarts, e.g. `<machine>-g0`.
+        id: stable over restarts, e.g. `<machine>-<data folder>-g0`.
         machine: whose worker posts its spool.
         beat: raised by each heartbeat; observers compare it with what they saw before.
         beat_at: wall time of the last heartbeat, a label for people.
