@@ -53,6 +53,16 @@ def test_a_topup_is_heard_at_once(upstream):
         assert post(server, "openai", user("x")).status == 200
 
 
+def test_a_busy_customer_is_given_more_ahead_of_need_without_a_recall(upstream):
+    bank = FakeBank()
+    with GatewayServer(FakeDirectory([channel(upstream.url)]), bank=bank) as server:
+        for _ in range(200):
+            assert post(server, "openai", user("x", max_tokens=8)).status == 200
+            if bank.renewals:
+                break
+        assert bank.renewals
+
+
 def test_idle_leases_return(upstream):
     bank = FakeBank()
     options = GatewayOptions(tick_seconds=0.02, lease_idle_seconds=0.2)
