@@ -10,6 +10,7 @@ from tests.support.rawclient import LLMAGE, OPENAI, RawClient, chat_body, cold, 
 from tests.support.rig import Rig, rig, wait_for
 from tests.support.upstream import echo, forever, plain, request, send, wait
 
+from yuanjing.gateway.contract import SMALL_READ_BYTES
 from yuanjing.gateway.protocol import GatewayProtocol
 
 TINY = b"POST /v1/chat/completions HTTP/1.1\r\ncontent-length: 0\r\n\r\n"
@@ -81,8 +82,8 @@ def test_a_flood_of_small_requests_leaves_the_loop_to_others(one):
             for _ in range(count - 5):
                 assert flood.receive().status != 400
         turns.end()
-        assert turns.answers_max <= 2 * DEPTH  # of them all: those of one turn, and of what waited for it
-        assert turns.queue_max <= DEPTH + 1
+        assert turns.answers_max <= 2 * DEPTH + SMALL_READ_BYTES // len(one)
+        assert turns.queue_max <= DEPTH + SMALL_READ_BYTES // len(one)
         assert turns.rest_max <= 262_144
 
 
@@ -145,7 +146,7 @@ def test_the_queue_behind_a_slow_answer_is_bounded(one):
             for _ in range(count):
                 assert client.receive().status == (401 if b"authorization" not in one and OPENAI in one else 200)
         turns.end()
-        assert turns.queue_max <= DEPTH + 1
+        assert turns.queue_max <= DEPTH + SMALL_READ_BYTES // len(one)
         assert turns.rest_max <= 262_144
 
 
@@ -159,7 +160,7 @@ def test_answers_to_a_client_that_does_not_read_are_not_made(one):
             time.sleep(0.3)
             (protocol,) = connections(r)
             assert protocol.transport.get_write_buffer_size() < 200_000
-            assert len(protocol.pipeline) <= DEPTH + 1
+            assert len(protocol.pipeline) <= DEPTH + SMALL_READ_BYTES // len(one)
             for _ in range(count):
                 client.receive()
 

@@ -14,8 +14,11 @@ BASE_MEMBERS = (
     "send_400_response", "on_response_complete",
 )  # fmt: skip
 HOP_HEADERS = frozenset({b"upgrade", b"http2-settings"})
+NEVER = float("inf")
 HEAD_END = b"\r\n\r\n"
 MIN_HEAD_BYTES = len(b"GET / HTTP/1.1" + HEAD_END)
+SMALL_READ_BYTES = 2048
+"""A read of this size is parsed without looking how many requests it holds: there is no room for very many."""
 TURN_BYTES = 64 * 1024
 """So much of one connection is parsed at a time; one full read of the loop (256 KiB) may hold thousands of requests."""
 

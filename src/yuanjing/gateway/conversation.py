@@ -298,7 +298,8 @@ class Conversation:
     def _end(self) -> None:
         self.state = State.OVER
         self.response_complete = True
-        self.drop_body()  # an idle connection keeps its last exchange
+        if self._body:  # an idle connection keeps its last exchange
+            self.drop_body()
         self._left()
         self._side.exchange_over(self)
 

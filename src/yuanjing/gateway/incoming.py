@@ -7,7 +7,16 @@ import httptools
 
 from yuanjing.domain.dialects import Dialect
 from yuanjing.gateway import client
-from yuanjing.gateway.contract import FRAMING_FACTOR, HEAD_END, HOP_HEADERS, MIN_HEAD_BYTES, TURN_BYTES, StopReading
+from yuanjing.gateway.contract import (
+    FRAMING_FACTOR,
+    HEAD_END,
+    HOP_HEADERS,
+    MIN_HEAD_BYTES,
+    NEVER,
+    SMALL_READ_BYTES,
+    TURN_BYTES,
+    StopReading,
+)
 from yuanjing.gateway.exchange import Exchange
 from yuanjing.gateway.flow import ReadingFlow
 from yuanjing.gateway.outgoing import Outgoing
@@ -50,14 +59,14 @@ class Incoming(Outgoing):
     _barren_bytes = 0
     """What came since the last byte of the body: trailers, or one endless line."""
     _read_bytes = 0
-    _idle_since = float("inf")
+    _idle_since = NEVER
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the client."""
         if self.parser is _NO_PARSER:
             self._has_dropped = True
             return
-        if self._rest is None and len(data) <= TURN_BYTES and data.count(HEAD_END) <= 1:
+        if self._rest is None and (len(data) <= SMALL_READ_BYTES or _is_simple(data)):
             self._feed(data)
             if self._is_reading and self._timer is None:
                 self._watch_request()
@@ -192,7 +201,7 @@ class Incoming(Outgoing):
         self._head_bytes = self._uncounted_bytes = 0
         self._body_bytes = 0
         self._body_bytes_before = -1
-        self._idle_since = float("inf")
+        self._idle_since = NEVER
 
     def on_message_begin(self) -> None:
         """A request begins; what only ASGI needs is built when it is known to be for ASGI."""
@@ -223,11 +232,8 @@ class Incoming(Outgoing):
             self.expect_100_continue = True
         self.headers.append((name, value))
 
-    def _check_head_size(self) -> None:
-        """The head is complete: not too large?"""
-        limit = self.gateway.options.request_header_bytes_max
-        if self._head_bytes + self._uncounted_bytes + self._read_bytes <= limit:
-            return
+    def _check_head_size(self, limit: int) -> None:
+        """The head is complete, and may be too large."""
         if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > limit:
             self._refuse_head()
             raise StopReading
@@ -325,3 +331,11 @@ class Incoming(Outgoing):
 def _other_tokens(connection: bytes) -> bytes:
     """What a `Connection` header says beside the upgrade."""
     return b",".join(token for token in connection.split(b",") if token.strip().lower() not in HOP_HEADERS)
+
+
+def _is_simple(data: bytes) -> bool:
+    """Whether this fits into one turn and holds one head's end at most.
+
+    JSON bodies have no carriage returns, and a search for one byte from behind costs nothing: only heads are scanned.
+    """
+    return len(data) <= TURN_BYTES and data.find(HEAD_END, 0, data.rfind(b"\r") + 1) < 0

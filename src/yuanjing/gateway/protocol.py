@@ -15,7 +15,7 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from yuanjing.domain.dialects import Dialect
 from yuanjing.gateway.addresses import client_address
-from yuanjing.gateway.contract import HOT_ROUTES, LAST_REQUEST_SECONDS, StopReading, no_app
+from yuanjing.gateway.contract import HOT_ROUTES, LAST_REQUEST_SECONDS, NEVER, StopReading, no_app
 from yuanjing.gateway.conversation import Conversation, too_large
 from yuanjing.gateway.exchange import Exchange
 from yuanjing.gateway.flow import ReadingFlow
@@ -50,7 +50,9 @@ class GatewayProtocol(Incoming):
         self._heads += 1
         if self._timer is not None:
             self._disarm()
-        self._check_head_size()
+        limit = self.gateway.options.request_header_bytes_max
+        if self._head_bytes + self._uncounted_bytes + self._read_bytes > limit:
+            self._check_head_size(limit)
         if self.parser.should_upgrade():
             self._upgrade_asked()
             return
@@ -149,13 +151,19 @@ class GatewayProtocol(Incoming):
         if self.transport.is_closing():
             self._watch_closing()
             return
-        self.flow.resume_reading()
-        if not self.pipeline:
-            self._idle()
-        elif self.flow.write_paused:
-            self._is_withheld = True
-        else:
-            self._start_next()
+        if self.flow.read_paused:
+            self.flow.resume_reading()
+        if self.pipeline:
+            if self.flow.write_paused:
+                self._is_withheld = True
+            else:
+                self._start_next()
+            return
+        self._idle_since = self.gateway.now()
+        if self._is_last:
+            self.loop.call_later(2 * LAST_REQUEST_SECONDS, self._close_if_idle)
+        if self.timeout_keep_alive_task is None:
+            self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self._idle_too_long)
 
     def _start_next(self) -> None:
         cycle, app = self.pipeline.pop()
@@ -174,20 +182,13 @@ class GatewayProtocol(Incoming):
             self._is_withheld = False
             self._start_next()
 
-    def _idle(self) -> None:
-        self._idle_since = self.gateway.now()
-        if self._is_last:
-            self.loop.call_later(2 * LAST_REQUEST_SECONDS, self._close_if_idle)
-        if self.timeout_keep_alive_task is None:
-            self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self._idle_too_long)
-
     def _unset_keepalive_if_required(self) -> None:
         """The connection is in use; its timer may stay, it will find that out."""
-        self._idle_since = float("inf")
+        self._idle_since = NEVER
 
     def _idle_too_long(self) -> None:
         self.timeout_keep_alive_task = None
-        if self.transport.is_closing() or self._idle_since == float("inf"):
+        if self.transport.is_closing() or self._idle_since == NEVER:
             return
         left = self._idle_since + self.timeout_keep_alive - self.gateway.now()
         if left <= 0:
