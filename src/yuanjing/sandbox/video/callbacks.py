@@ -1,0 +1,125 @@
+"""Callbacks: a task's changes told to an address that the client gave."""
+
+import asyncio
+import base64
+import dataclasses
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import httpx2
+
+from yuanjing.kit.clock import Clock
+from yuanjing.sandbox import jsons
+from yuanjing.sandbox.options import SandboxOptions
+from yuanjing.sandbox.video.magic import Word
+from yuanjing.sandbox.video.tasks import Task, Tasks, View
+from yuanjing.sandbox.video.wish import Phase
+
+FORGED_URL = "http://127.0.0.1:9/forged.mp4"
+_LOOK_SECONDS_MIN = 0.02
+_LOOK_SECONDS_MAX = 1.0
+_SIGNATURE = "signature"
+
+Sign = Callable[[bytes], Mapping[str, str]]
+"""Headers for a body."""
+
+
+def unsigned(body: bytes) -> Mapping[str, str]:
+    """No further headers."""
+    del body
+    return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subscription:
+    """Who is told what.
+
+    Attributes:
+        url: the address.
+        body: the JSON object for a view; None if that phase is not told.
+        sign: further headers for a body.
+    """
+
+    url: str
+    body: Callable[[View], dict[str, object] | None]
+    sign: Sign = unsigned
+
+
+class Callbacks:
+    """Follows tasks and posts each change in order."""
+
+    def __init__(self, options: SandboxOptions, clock: Clock, tasks: Tasks) -> None:
+        self._options = options
+        self._clock = clock
+        self._tasks = tasks
+        self._group: asyncio.TaskGroup | None = None
+        self._running: set[asyncio.Task[None]] = set()
+
+    def start(self, group: asyncio.TaskGroup) -> None:
+        """Follow tasks in `group` from now on."""
+        self._group = group
+
+    def stop(self) -> None:
+        """End all followers at once; what was not posted is lost."""
+        for one in self._running:
+            one.cancel()
+
+    def follow(self, task: Task, subscription: Subscription) -> None:
+        """Post every change of the task until it has ended; nothing if no server runs the sandbox (`start`)."""
+        if self._group is None or Word.CALLBACK_LOST in task.asked:
+            return
+        one = self._group.create_task(self._follow(task, subscription))
+        self._running.add(one)
+        one.add_done_callback(self._running.discard)
+
+    async def _follow(self, task: Task, subscription: Subscription) -> None:
+        async with httpx2.AsyncClient(timeout=self._options.callback_wait_seconds, trust_env=False) as client:
+            if Word.CALLBACK_FORGED in task.asked:
+                await self._post(client, subscription, _forged(self._tasks.view(task)), is_forged=True)
+            told = 0
+            while True:
+                views = self._tasks.views(task)
+                for view in views[told:]:
+                    for _ in range(2 if Word.CALLBACK_TWICE in task.asked else 1):
+                        await self._post(client, subscription, view)
+                told = len(views)
+                if views[-1].phase.is_final:
+                    return
+                await asyncio.sleep(self._pause(task))
+
+    def _pause(self, task: Task) -> float:
+        """Until something may change; a short look if it is overdue (the file is not ready), a long one at most."""
+        now = self._clock.unix()
+        ahead = [at - now for at in (task.queued_at, task.starts_at, task.ends_at, task.expires_at) if at > now]
+        return min(max(min(ahead, default=0.0), _LOOK_SECONDS_MIN), _LOOK_SECONDS_MAX)
+
+    async def _post(
+        self, client: httpx2.AsyncClient, subscription: Subscription, view: View, *, is_forged: bool = False
+    ) -> None:
+        fields = subscription.body(view)
+        if fields is None:
+            return
+        body = jsons.encode(fields)
+        for attempt in range(1 + self._options.callback_retries):
+            if attempt:
+                await asyncio.sleep(self._options.callback_pause_seconds * self._options.time_scale)
+            headers = {"content-type": "application/json", **subscription.sign(body)}
+            if is_forged:
+                headers = {name: _wrong() if _SIGNATURE in name.lower() else it for name, it in headers.items()}
+            try:
+                answer = await client.post(subscription.url, content=body, headers=headers)
+            except (httpx2.HTTPError, httpx2.InvalidURL, ValueError):
+                continue
+            if answer.is_success or is_forged:
+                return
+
+
+def _forged(view: View) -> View:
+    return dataclasses.replace(
+        view, phase=Phase.SUCCEEDED, video_url=FORGED_URL, cover_url=FORGED_URL, last_frame_url=FORGED_URL
+    )
+
+
+def _wrong() -> str:
+    return base64.b64encode(secrets.token_bytes(32)).decode()
