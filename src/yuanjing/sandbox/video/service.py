@@ -8,7 +8,9 @@ from yuanjing.kit.clock import Clock
 from yuanjing.sandbox.asgi import Reply, Request
 from yuanjing.sandbox.journal import Entry
 from yuanjing.sandbox.options import SandboxOptions
+from yuanjing.sandbox.video.ark import Ark
 from yuanjing.sandbox.video.callbacks import Callbacks
+from yuanjing.sandbox.video.dashscope import Dashscope
 from yuanjing.sandbox.video.media import MediaLoader
 from yuanjing.sandbox.video.render import Renderer
 from yuanjing.sandbox.video.results import Results
@@ -48,7 +50,7 @@ class VideoSimulator:
             submits=Rate(clock, options.video_submits_per_minute, MINUTE_SECONDS),
             queries=Rate(clock, options.video_queries_per_second, 1.0),
         )
-        self._protocols: Sequence[VideoProtocol] = ()
+        self._protocols: Sequence[VideoProtocol] = (Dashscope(self.studio), Ark(self.studio))
 
     def start(self, group: asyncio.TaskGroup) -> None:
         """Post callbacks from now on, in tasks of `group`."""
