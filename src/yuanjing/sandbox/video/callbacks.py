@@ -39,11 +39,13 @@ class Subscription:
         url: the address.
         body: the JSON object for a view; None if that phase is not told.
         sign: further headers for a body.
+        repeats_only_ends: whether only the last view is repeated when it is not taken (Vidu), or every one (Ark).
     """
 
     url: str
     body: Callable[[View], dict[str, object] | None]
     sign: Sign = unsigned
+    repeats_only_ends: bool = False
 
 
 class Callbacks:
@@ -101,7 +103,8 @@ class Callbacks:
         if fields is None:
             return
         body = jsons.encode(fields)
-        for attempt in range(1 + self._options.callback_retries):
+        repeats = view.phase.is_final or not subscription.repeats_only_ends
+        for attempt in range(1 + (self._options.callback_retries if repeats else 0)):
             if attempt:
                 await asyncio.sleep(self._options.callback_pause_seconds * self._options.time_scale)
             headers = {"content-type": "application/json", **subscription.sign(body)}

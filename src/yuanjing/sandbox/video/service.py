@@ -16,6 +16,7 @@ from yuanjing.sandbox.video.render import Renderer
 from yuanjing.sandbox.video.results import Results
 from yuanjing.sandbox.video.studio import Call, Rate, Studio
 from yuanjing.sandbox.video.tasks import Render, Tasks
+from yuanjing.sandbox.video.vidu import Vidu
 
 MINUTE_SECONDS = 60.0
 
@@ -50,7 +51,7 @@ class VideoSimulator:
             submits=Rate(clock, options.video_submits_per_minute, MINUTE_SECONDS),
             queries=Rate(clock, options.video_queries_per_second, 1.0),
         )
-        self._protocols: Sequence[VideoProtocol] = (Dashscope(self.studio), Ark(self.studio))
+        self._protocols: Sequence[VideoProtocol] = (Dashscope(self.studio), Ark(self.studio), Vidu(self.studio))
 
     def start(self, group: asyncio.TaskGroup) -> None:
         """Post callbacks from now on, in tasks of `group`."""
