@@ -1,0 +1,55 @@
+"""Reading JSON that others wrote: whatever comes, a value of the wanted kind or nothing."""
+
+from decimal import Decimal
+from typing import cast
+
+import msgspec
+
+Fields = dict[str, object]
+
+
+def decode(data: bytes) -> object:
+    """The value; None if the bytes are no JSON, which JSON's `null` also gives."""
+    try:
+        return msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def encode(value: object) -> bytes:
+    """Compact JSON in UTF-8."""
+    return msgspec.json.encode(value)
+
+
+def as_fields(value: object) -> Fields:
+    """The object's fields; none if it is no object."""
+    return cast("Fields", value) if isinstance(value, dict) else {}
+
+
+def as_items(value: object) -> list[object]:
+    """The array's items; none if it is no array."""
+    return cast("list[object]", value) if isinstance(value, list) else []
+
+
+def text(fields: Fields, name: str) -> str:
+    """The field's text; empty if it is none."""
+    value = fields.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def number(fields: Fields, name: str) -> Decimal | None:
+    """The field's number, as it was written up to 15 digits; None if it is none."""
+    value = fields.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return Decimal(str(value))
+
+
+def scalars(fields: Fields, *names: str) -> dict[str, str | int | float | bool | None]:
+    """Those of the fields that are there and hold a single value."""
+    found: dict[str, str | int | float | bool | None] = {}
+    for name in names:
+        value = fields.get(name)
+        if isinstance(value, str | int | float):
+            found[name] = value
+    return found
