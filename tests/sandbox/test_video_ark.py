@@ -277,3 +277,21 @@ async def test_the_journal_tells_the_task(wire):
     )
     assert entry.request_id == answer.headers["X-Request-Id"]
     assert b'"content"' in entry.body
+
+
+async def test_what_callbacks_tell(wire):
+    followed = []
+    wire.simulator.studio.callbacks.follow = lambda task, how: followed.append((task, how))
+    task = await create(wire, callback_url="http://127.0.0.1:9/back")
+    canceled = await create(wire, callback_url="http://127.0.0.1:9/back")
+    await create(wire)
+    await wire.call("DELETE", f"{URL}/{canceled}")
+    wire.pass_by(9)
+    told = [
+        [how.body(view) for view in wire.simulator.studio.tasks.views(one)]
+        for one, how in followed
+        if how.url[-5:] == "/back"
+    ]
+    statuses = [[body and body["status"] for body in bodies] for bodies in told]
+    assert statuses == [[None, "queued", "running", "succeeded"], [None, None]]
+    assert told[0][-1] == await get(wire, task)

@@ -200,8 +200,8 @@ class Ark:
 
 
 def _told(task: Task, view: View) -> Answer | None:
-    """A callback's body: as "get", at every change of the status."""
-    return None if view.phase is Phase.CREATED else ark_answers.body(task, view)
+    """A callback's body: as "get", at every change to a status that the page lists; `cancelled` is not among them."""
+    return None if view.phase in {Phase.CREATED, Phase.CANCELED} else ark_answers.body(task, view)
 
 
 def _plan(ask: ArkAsk, media: tuple[Resolved, ...], service: ArkService, draft: Task | None) -> tuple[ArkFacts, Wish]:

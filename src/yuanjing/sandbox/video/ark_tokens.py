@@ -5,6 +5,7 @@ from fractions import Fraction
 from yuanjing.sandbox.video.ark_models import FPS, PIXELS, RATIOS
 
 TOKEN_PIXELS = 1024
+FRAME_SLACK = 0.01
 DRAFT_PERCENT = 70
 DRAFT_PERCENT_WITH_AUDIO = 60
 
@@ -14,8 +15,13 @@ def count(width: int, height: int, seconds: float, input_seconds: float = 0.0) -
 
     A clip of the input that has no whole number of frames loses the rest [assumed].
     """
-    frames = int(FPS * seconds) + int(FPS * input_seconds) + 1
+    frames = _frames(seconds) + _frames(input_seconds) + 1
     return width * height * frames // TOKEN_PIXELS
+
+
+def _frames(seconds: float) -> int:
+    """Whole frames; a container tells its length in microseconds, which may cut a frame's last one off."""
+    return int(FPS * seconds + FRAME_SLACK)
 
 
 def count_draft(tokens: int, *, has_audio: bool) -> int:
