@@ -140,7 +140,7 @@ class Dashscope:
         if Word.LOST_REPLY in asked:
             await call.reply.cut()
         if Word.SERVER_ERROR_AFTER_ACCEPT in asked:
-            raise DashRefusedError("InternalError", "An internal error has occured, please try again later.")
+            raise DashRefusedError("InternalError", "An internal error has occurred, please try again later.")
         return {"output": {"task_status": "PENDING", "task_id": task.id}, "request_id": entry.request_id}
 
     def _check_uploads(self, ask: DashAsk) -> None:
