@@ -5,8 +5,10 @@ import base64
 import binascii
 import hashlib
 import io
+import ssl
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import lru_cache
 
 import httpx2
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -129,7 +131,7 @@ class MediaLoader:
             async with (
                 asyncio.timeout(limit),
                 httpx2.AsyncClient(
-                    timeout=limit, trust_env=False, follow_redirects=True, max_redirects=REDIRECTS_MAX
+                    verify=_tls(), timeout=limit, trust_env=False, follow_redirects=True, max_redirects=REDIRECTS_MAX
                 ) as client,
                 client.stream("GET", url) as answer,
             ):
@@ -145,6 +147,11 @@ class MediaLoader:
             text = f"Failed to download the file: {type(error).__name__} at {_short(url)}"
             raise _failed(FailureKind.MEDIA_UNREACHABLE, text) from error
         return b"".join(parts)
+
+
+@lru_cache(maxsize=1)
+def _tls() -> ssl.SSLContext:
+    return ssl.create_default_context()
 
 
 def _decoded(source: str) -> bytes:
@@ -168,7 +175,9 @@ def _image(media: Media, data: bytes) -> Resolved:
                 raise _failed(FailureKind.MEDIA_TOO_LARGE, f"The image has more than {PIXELS_MAX} pixels.")
             form = (image.format or "").lower()
             width, height = ImageOps.exif_transpose(image).size
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Warning, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError as error:
+        raise _failed(FailureKind.MEDIA_TOO_LARGE, f"The image has more than {PIXELS_MAX} pixels.") from error
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Warning) as error:
         raise _failed(FailureKind.MEDIA_INVALID, "The image cannot be decoded.") from error
     return Resolved(
         role=media.role,

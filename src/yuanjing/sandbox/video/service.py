@@ -8,7 +8,9 @@ from yuanjing.kit.clock import Clock
 from yuanjing.sandbox.asgi import Reply, Request
 from yuanjing.sandbox.journal import Entry
 from yuanjing.sandbox.options import SandboxOptions
+from yuanjing.sandbox.video import dashscope, vidu
 from yuanjing.sandbox.video.ark import Ark
+from yuanjing.sandbox.video.ark_models import SERVICES
 from yuanjing.sandbox.video.callbacks import Callbacks
 from yuanjing.sandbox.video.dashscope import Dashscope
 from yuanjing.sandbox.video.media import MediaLoader
@@ -19,6 +21,12 @@ from yuanjing.sandbox.video.tasks import Render, Tasks
 from yuanjing.sandbox.video.vidu import Vidu
 
 MINUTE_SECONDS = 60.0
+VIDEO_BASES = {
+    "dashscope-video": dashscope.BASE,
+    **{service.name: service.base for service in SERVICES},
+    "vidu": vidu.BASE.rstrip("/"),
+}
+"""Where each protocol lives, by its name."""
 
 
 class VideoProtocol(Protocol):

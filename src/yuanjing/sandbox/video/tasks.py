@@ -5,6 +5,7 @@ whether its file is rendered. So a store of a hundred thousand tasks costs nothi
 all tasks.
 """
 
+import heapq
 import math
 from collections import OrderedDict
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from yuanjing.sandbox.video.results import Results
 from yuanjing.sandbox.video.wish import Failure, FailureKind, Phase, Wish
 
 DAY_SECONDS = 86_400.0
+QUICK = 0.1  # of the usual time to run, until a task fails whose input is bad
 
 Render = Callable[[Wish, tuple[Resolved, ...]], "Future[Rendered]"]
 """Begins to render, off the event loop; equal orders may share one file."""
@@ -153,6 +155,7 @@ class Tasks:
         self._results = results
         self._render = render
         self._tasks: OrderedDict[tuple[str, str], Task] = OrderedDict()
+        self._places: dict[str, list[float]] = {}
 
     def submit(self, order: Submission) -> Task:
         """Accept a task; its rendering begins now unless it is to fail. The oldest goes if there are too many."""
@@ -204,21 +207,20 @@ class Tasks:
         """Forget its record."""
         self._tasks.pop((task.wish.protocol, task.id), None)
 
-    def running(self, owner: str) -> int:
-        """How many of the owner's tasks run now, in all protocols."""
-        return sum(task.owner == owner and self.view(task).phase is Phase.RUNNING for task in self._tasks.values())
-
     def view(self, task: Task) -> View:
         """Where the task stands now."""
-        return self.views(task)[-1]
+        return self._view(task, *self._moments(task)[-1])
 
     def views(self, task: Task) -> list[View]:
         """Every phase that the task has entered until now, in order: the last one is where it stands."""
+        return [self._view(task, at, phase) for at, phase in self._moments(task)]
+
+    def _moments(self, task: Task) -> list[tuple[float, Phase]]:
         now = self._clock.unix()
-        moments = [(task.created_at, Phase.CREATED), (task.queued_at, Phase.QUEUED), (task.starts_at, Phase.RUNNING)]
         end = self._end(task, now)
-        passed = [(at, phase) for at, phase in moments if at <= now and (end is None or at <= end[0])]
-        return [self._view(task, at, phase) for at, phase in [*passed, *([end] if end else [])]]
+        latest = now if end is None else end[0]
+        moments = [(task.created_at, Phase.CREATED), (task.queued_at, Phase.QUEUED), (task.starts_at, Phase.RUNNING)]
+        return [*(moment for moment in moments if moment[0] <= latest), *([end] if end else [])]
 
     def _end(self, task: Task, now: float) -> tuple[float, Phase] | None:
         """When and how the task ended; None if it has not."""
@@ -273,24 +275,23 @@ class Tasks:
         if Word.LONG_QUEUE in order.asked:
             queue = min(order.asked.number(Word.LONG_QUEUE), options.video_fault_wait_max_seconds)
         queued_at = now + options.video_created_seconds * scale
-        starts_at = max(queued_at + queue, self._slot_at(order.owner, now))
+        seconds = options.video_run_seconds * scale
+        if failure is not None and failure.kind is not FailureKind.MODERATED:
+            seconds *= QUICK
         if Word.STUCK in order.asked:
-            return queued_at, starts_at, math.inf
-        quick = failure is not None and failure.kind is not FailureKind.MODERATED
-        return queued_at, starts_at, starts_at + options.video_run_seconds * scale * (0.1 if quick else 1.0)
+            seconds = math.inf
+        starts_at = self._take_place(order.owner, queued_at + queue, min(seconds, order.lifetimes.execution))
+        return queued_at, starts_at, starts_at + seconds
 
-    def _slot_at(self, owner: str, now: float) -> float:
-        """When one of the owner's places to run is free; planned at acceptance, never revised."""
-        places = self._options.video_concurrency
-        if places is None:
-            return now
-        ends = [
-            min(task.ends_at, task.expires_at)
-            for task in self._tasks.values()
-            if task.owner == owner and task.canceled_at is None
-        ]
-        busy = sorted(end for end in ends if end > now)
-        return busy[-places] if len(busy) >= places else now
+    def _take_place(self, owner: str, starts_at: float, seconds: float) -> float:
+        """When the task really begins: when one of the owner's places to run is free. It is never revised."""
+        most = self._options.video_concurrency
+        if most is None:
+            return starts_at
+        places = self._places.setdefault(owner, [0.0] * most)
+        starts_at = max(starts_at, places[0])
+        heapq.heapreplace(places, starts_at + seconds)
+        return starts_at
 
     def _is_kept(self, task: Task) -> bool:
         now = self._clock.unix()

@@ -194,6 +194,7 @@ class Vidu:
             word = "scheduled" if phase is Phase.RUNNING else answers.STATES[phase]
             raise RefusedError("BadRequest", f"task state is {word}, can not cancel")
         self._studio.tasks.cancel(task)
+        self._studio.callbacks.wake(task)
         await call.reply.json(200, {})
 
     def _list(self, call: Call, owner: str) -> Json:
