@@ -175,14 +175,18 @@ async def test_dashscope_bills_input_videos(wire, web):
         ("wan2.6-t2v", {"audio_url": "/1.wav"}, "The audio duration is not valid 1.0"),
         ("wan2.6-t2v", {"audio_url": "/31.wav"}, "The audio duration is not valid 31.0"),
         ("wan2.6-t2v", {"audio_url": "/none.wav"}, "404"),
+        ("wan2.6-t2v", {"audio_url": "/a.png"}, "decoded"),
         ("wan2.6-t2v", {"audio_url": "/3.wav"}, None),
+        ("happyhorse-1.0-r2v", {"media": [{"type": "reference_image", "url": "/4.mp4"}]}, "takes no video"),
     ],
 )
 async def test_dashscope_limits_clips(wire, web, model, inputs, text):
-    given = {
-        name: [web + path for path in paths] if isinstance(paths, list) else web + paths
-        for name, paths in inputs.items()
-    }
+    def full(value):
+        if isinstance(value, list):
+            return [full(one) for one in value]
+        return value | {"url": web + value["url"]} if isinstance(value, dict) else web + value
+
+    given = {name: full(value) for name, value in inputs.items()}
     output = (await dash(wire, model, given))["output"]
     assert output["task_status"] == ("FAILED" if text else "SUCCEEDED")
     assert text is None or text in output["message"]

@@ -160,6 +160,7 @@ async def test_media_that_exclude_each_other(wire, model, content, code):
         ("AAAA", "InvalidImageURL"),
         ("data:image/png;base64,AAAA", "InvalidImageURL"),
         (WEB, "InvalidImageURL"),
+        ("data:image/x-ppm;base64," + base64.b64encode(picture(400, 400, "PPM")).decode(), "InvalidParameter"),
         ("data:image/png;base64," + base64.b64encode(picture(299, 400)).decode(), "InvalidParameter"),
         ("data:image/png;base64," + base64.b64encode(picture(1000, 400)).decode(), "InvalidParameter"),
         ("data:image/png;base64," + base64.b64encode(picture(400, 1000)).decode(), "InvalidParameter"),
@@ -201,6 +202,8 @@ async def test_credentials(wire):
     assert_refused(await wire.call("GET", f"{URL}/cgt-x", key=""), 401, "AuthenticationError", "")
 
 
-async def test_other_paths_and_methods(wire):
+async def test_other_paths_methods_and_sizes(wire):
     assert (await wire.call("GET", "/api/v3/contents/other")).status == 404
     assert (await wire.call("PUT", f"{URL}/cgt-x")).status == 405
+    answer = await wire.call("POST", URL, ask(), is_too_large=True)
+    assert (answer.status, answer.json["error"]["code"]) == (413, "RequestEntityTooLarge")

@@ -241,6 +241,14 @@ async def test_other_paths_and_methods(wire):
         assert (answer.status, set(answer.json)) == (status, {"code", "message", "request_id"})
 
 
+async def test_bodies_that_are_too_large(wire):
+    answer = await wire.call("POST", URL, {}, headers=ASYNC, is_too_large=True)
+    assert (answer.status, answer.json["code"]) == (413, "RequestEntityTooLarge")
+    answer = await wire.call("POST", "/oss-upload", b"", key=None, is_too_large=True)
+    assert answer.status == 400
+    assert b"EntityTooLarge" in answer.body
+
+
 async def test_the_journal_tells_the_task(wire):
     entry = (answer := await submit(wire)).entry
     assert (entry.flavour, entry.model, entry.credential) == ("dashscope-video", "happyhorse-1.0-t2v", "-key")

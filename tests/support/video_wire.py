@@ -46,7 +46,7 @@ class Wire:
     def pass_by(self, seconds):
         self.clock.advance(seconds)
 
-    async def call(self, method, path, body=None, *, key=KEY, headers=None):
+    async def call(self, method, path, body=None, *, key=KEY, headers=None, is_too_large=False):
         """One request; `body` is bytes, or becomes JSON."""
         path, _, query = path.partition("?")
         sent = []
@@ -62,6 +62,7 @@ class Wire:
             query=_parsed(query),
             headers={"host": "sandbox.test", **given, **(headers or {})},
             body=data,
+            is_too_large=is_too_large,
             query_string=query,
         )
         entry = Entry(time=self.clock.now(), path=path)

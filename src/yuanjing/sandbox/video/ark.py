@@ -162,26 +162,32 @@ class Ark:
         return task
 
     def _list(self, visit: _Visit) -> Answer:
-        query = visit.request.query
+        tasks, query = self._studio.tasks, visit.request.query
         number = _whole(query, "page_num", 1)
         size = _whole(query, "page_size", PAGE_SIZE)
         status = query.get("filter.status", [""])[-1]
         if status and status not in ark_answers.STATUS.values():
             raise invalid("filter.status", f"the value {status!r} is not a status")
-        ids = query.get("filter.task_ids", [])
         model = query.get("filter.model", [""])[-1]
         tier = query.get("filter.service_tier", [""])[-1]
-        found: list[Answer] = []
-        for task in reversed(self._studio.tasks.of_owner(PROTOCOL, visit.owner)):  # newest first [assumed]
-            facts = ark_answers.facts_of(task)
-            if facts.service != visit.service.name or (ids and task.id not in ids):
-                continue
-            if (model and task.wish.model != model) or (tier and facts.service_tier != tier):
-                continue
-            told = ark_answers.body(task, self._studio.tasks.view(task))
-            if not status or told["status"] == status:
-                found.append(told)
-        return {"total": len(found), "items": found[(number - 1) * size : number * size]}
+        found = [
+            task
+            for task in self._candidates(visit, query.get("filter.task_ids", []))
+            if ark_answers.facts_of(task).service == visit.service.name
+            and model in ("", task.wish.model)
+            and tier in ("", ark_answers.facts_of(task).service_tier)
+            and status in ("", ark_answers.STATUS[tasks.view(task).phase])
+        ]
+        page = found[(number - 1) * size : number * size]
+        return {"total": len(found), "items": [ark_answers.body(task, tasks.view(task)) for task in page]}
+
+    def _candidates(self, visit: _Visit, ids: list[str]) -> list[Task]:
+        """The caller's tasks, all or those named, newest first [assumed]."""
+        tasks = self._studio.tasks
+        if not ids:
+            return tasks.of_owner(PROTOCOL, visit.owner)[::-1]
+        named = [tasks.find(PROTOCOL, visit.owner, task_id) for task_id in dict.fromkeys(ids)]
+        return sorted((task for task in named if task), key=lambda task: task.created_at, reverse=True)
 
     def _delete(self, visit: _Visit, task_id: str) -> Answer:
         """Cancels or removes, by the state."""

@@ -174,17 +174,19 @@ class Dashscope:
         status = query.get("status", "")
         if status and status not in STATUSES:
             raise DashRefusedError("InvalidParameter", f"The status is not valid {status}")
-        found: list[Answer] = []
-        for task in reversed(self._studio.tasks.of_owner(PROTOCOL, owner)):  # newest first [assumed]
-            told = dashscope_answers.listed(task, self._studio.tasks.view(task))
-            wanted = (query.get("task_id"), query.get("model_name"), query.get("status"))
-            given = (task.id, task.wish.model, told["status"])
-            is_wanted = all(want in (None, have) for want, have in zip(wanted, given, strict=True))
-            if is_wanted and since <= task.created_at <= until:
-                found.append(told)
+        tasks = self._studio.tasks
+        found = [
+            task
+            for task in reversed(tasks.of_owner(PROTOCOL, owner))  # newest first [assumed]
+            if since <= task.created_at <= until
+            and query.get("task_id") in (None, task.id)
+            and query.get("model_name") in (None, task.wish.model)
+            and status in ("", STATUS[tasks.view(task).phase])
+        ]
+        page = found[(number - 1) * size : number * size]
         return {
             "total": len(found),
-            "data": found[(number - 1) * size : number * size],
+            "data": [dashscope_answers.listed(task, tasks.view(task)) for task in page],
             "total_page": -(-len(found) // size),
             "page_no": number,
             "page_size": size,
