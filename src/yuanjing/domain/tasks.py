@@ -286,6 +286,12 @@ def no_answer(*, was_sent: bool, is_submission: bool, detail: str) -> Failure:
     return Failure(kind=kind, text=TEXTS[kind], detail=detail)
 
 
+def unsendable(detail: str) -> UpstreamError:
+    """The error about what the protocol cannot express: it is not sent at all."""
+    kind = FailureKind.INVALID_INPUT
+    return UpstreamError(Failure(kind=kind, text=TEXTS[kind], detail=detail))
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UpstreamUsage:
     """What a provider counted of a finished task.
@@ -335,6 +341,7 @@ class UpstreamTask:
         has_results: False if the answer came from a list that tells states only: ask for the task itself.
         video_url: byte for byte as told, a signature does not survive re-encoding; None also if a task has succeeded
             without a file. It expires.
+        delivered_seconds: the length of the video; None if not told.
         failure: the reason; set if and only if it has failed.
         usage: None if none was told.
         submission_id: ours, if it came back.
@@ -351,6 +358,7 @@ class UpstreamTask:
     video_url: str | None = None
     cover_url: str | None = None
     last_frame_url: str | None = None
+    delivered_seconds: Decimal | None = None
     failure: Failure | None = None
     usage: UpstreamUsage | None = None
     submission_id: str | None = None

@@ -5,6 +5,8 @@ from typing import cast
 
 import msgspec
 
+SCALAR_CHARS_MAX = 200
+
 Fields = dict[str, object]
 
 
@@ -14,6 +16,12 @@ def decode(data: bytes) -> object:
         return msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
+
+
+def decode_fields(data: bytes) -> Fields | None:
+    """The fields of the JSON object that the bytes are; None if they are none."""
+    value = decode(data)
+    return cast("Fields", value) if isinstance(value, dict) else None
 
 
 def encode(value: object) -> bytes:
@@ -46,10 +54,10 @@ def number(fields: Fields, name: str) -> Decimal | None:
 
 
 def scalars(fields: Fields, *names: str) -> dict[str, str | int | float | bool | None]:
-    """Those of the fields that are there and hold a single value."""
+    """Those of the fields that are there and hold a single value; a text is cut to 200 characters."""
     found: dict[str, str | int | float | bool | None] = {}
     for name in names:
         value = fields.get(name)
         if isinstance(value, str | int | float):
-            found[name] = value
+            found[name] = value[:SCALAR_CHARS_MAX] if isinstance(value, str) else value
     return found

@@ -89,16 +89,29 @@ class WebAnswer:
     is_whole: bool
 
 
-class NoAnswerError(Exception):
-    """No answer came, not even its head.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NoAnswer:
+    """Not even the head of an answer came, or not in time.
 
     Attributes:
         was_sent: something of the request may have reached the other side.
+        reason: the kind of error, a word for operators.
     """
 
-    def __init__(self, reason: str, *, was_sent: bool) -> None:
-        super().__init__(reason)
-        self.was_sent = was_sent
+    was_sent: bool
+    reason: str
+
+
+def retry_after_seconds(answer: WebAnswer, most: float = 3600.0) -> float | None:
+    """What the answer's `retry-after` asks for in seconds; None if it does not, or in another form."""
+    text = answer.headers.get("retry-after", "").strip()
+    return min(float(text), most) if text.isascii() and text.isdigit() else None
+
+
+def quoted(text: str, secret: str, chars_max: int = 500) -> str:
+    """Somebody's words for a log: without the secret, which services like to repeat, shortened, on one line."""
+    clean = text.replace(secret, "***") if secret else text
+    return " ".join(clean.split())[:chars_max]
 
 
 def open_client(limits: CallLimits, *, verify: ssl.SSLContext | bool = True) -> httpx2.AsyncClient:
@@ -129,12 +142,8 @@ class WebCaller:
         self._client = client
         self._limits = limits
 
-    async def call(self, call: WebCall) -> WebAnswer:
-        """Send the request and read the answer, up to the limits.
-
-        Raises:
-            NoAnswerError: there was none, or not in time.
-        """
+    async def call(self, call: WebCall) -> WebAnswer | NoAnswer:
+        """Send the request and read the answer, up to the limits. Once it has a status, there is an answer."""
         progress = _Progress()
         was_sent, reason = True, ""
         try:
@@ -144,11 +153,10 @@ class WebCaller:
             was_sent, reason = False, type(error).__name__
         except (httpx2.HTTPError, httpx2.StreamError, TimeoutError, OSError) as error:
             reason = type(error).__name__
-        if progress.status is None:  # outside the handler, so that no traceback leads to the request and its headers
-            raise NoAnswerError(reason, was_sent=was_sent)
-        is_whole = progress.is_whole
-        body = b"".join(progress.parts) if is_whole else b""
-        return WebAnswer(status=progress.status, headers=progress.headers, body=body, is_whole=is_whole)
+        if progress.status is None:
+            return NoAnswer(was_sent=was_sent, reason=reason)
+        body = b"".join(progress.parts) if progress.is_whole else b""
+        return WebAnswer(status=progress.status, headers=progress.headers, body=body, is_whole=progress.is_whole)
 
     async def _exchange(self, call: WebCall, progress: "_Progress") -> None:
         request = self._client.build_request(
