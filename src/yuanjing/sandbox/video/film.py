@@ -1,10 +1,10 @@
 """The little of PyAV that the sandbox needs, with types: its own leave some members unknown."""
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO, Protocol, Self, cast
+from typing import BinaryIO, Protocol, cast
 
 import av
 from av.error import FFmpegError
@@ -20,17 +20,6 @@ class Frame(Protocol):
     time_base: Fraction
 
 
-class Sound(Frame, Protocol):
-    """A piece of sound."""
-
-    sample_rate: int
-
-    @property
-    def planes(self) -> "tuple[Plane, ...]":
-        """One for each channel."""
-        ...
-
-
 class Plane(Protocol):
     """The samples of one channel."""
 
@@ -41,6 +30,17 @@ class Plane(Protocol):
 
     def update(self, data: bytes, /) -> None:
         """Replace them; exactly `buffer_size` bytes."""
+        ...
+
+
+class Sound(Frame, Protocol):
+    """A piece of sound."""
+
+    sample_rate: int
+
+    @property
+    def planes(self) -> tuple[Plane, ...]:
+        """One for each channel."""
         ...
 
 
@@ -56,20 +56,14 @@ class Encoder(Protocol):
         ...
 
 
-class Writer(Protocol):
+class Writer(AbstractContextManager["Writer"], Protocol):
     """A file that is written."""
 
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
-    ) -> None: ...
-
-    def add_stream(self, codec_name: str, rate: int, options: dict[str, str], **kw: str) -> Encoder:
+    def add_stream(self, _codec: str, /, rate: int, options: dict[str, str], **kw: str) -> Encoder:
         """A new track."""
         ...
 
-    def mux(self, packets: list[object], /) -> None:
+    def mux(self, _packets: list[object], /) -> None:
         """Write packets."""
         ...
 
@@ -91,18 +85,12 @@ class _Picture(Protocol):
     def to_image(self) -> Image.Image: ...
 
 
-class Reader(Protocol):
+class Reader(AbstractContextManager["Reader"], Protocol):
     """A file that is read."""
 
     duration: int | None
     streams: _Tracks
     format: _Format
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
-    ) -> None: ...
 
     def decode(self, track: _Track, /) -> Iterator[_Picture]:
         """The frames of a track."""
@@ -129,7 +117,11 @@ def read(data: BinaryIO, formats: str) -> Reader:
 
 def picture(image: Image.Image) -> Frame:
     """An RGB image as a frame."""
-    return cast("_Frames", av.VideoFrame).from_image(image)
+    return _made(av.VideoFrame, image)
+
+
+def _made(frames: _Frames, image: Image.Image) -> Frame:
+    return frames.from_image(image)
 
 
 def sound(samples: int, rate: int) -> Sound:

@@ -204,15 +204,35 @@ class Vidu:
         if page < 1 or not 1 <= size <= PAGE_MAX:
             raise RefusedError("PageSizeOutOfRange", f"pager.pagesz is not from 1 to {PAGE_MAX}")
         token = query.get("pager.page_token", [""])[-1]
-        rows = [
-            (task, answers.told(task, self._studio.tasks.view(task)))
-            for task in self._studio.tasks.of_owner(NAME, owner)
-        ]
-        rows = [(task, row) for task, row in reversed(rows) if _matches(query, task, row)]
+        found = [task for task in self._candidates(owner, query) if self._matches(query, task)]
         first = int(token) if token.isdecimal() else (page - 1) * size
-        rest = str(first + size) if first + size < len(rows) else ""
-        items = [{**answers.described(task), **row} for task, row in rows[first : first + size]]
-        return {"tasks": items, "total": len(rows), "next_page_token": rest}
+        rest = str(first + size) if first + size < len(found) else ""
+        items = [self._row(task) for task in found[first : first + size]]
+        return {"tasks": items, "total": len(found), "next_page_token": rest}
+
+    def _candidates(self, owner: str, query: dict[str, list[str]]) -> list[Task]:
+        """The owner's tasks, all or those named, newest first."""
+        tasks = self._studio.tasks
+        ids = _values(query, "task_ids")
+        if not ids:
+            return tasks.of_owner(NAME, owner)[::-1]
+        named = [tasks.find(NAME, owner, one) for one in dict.fromkeys(ids)]
+        return sorted((task for task in named if task), key=lambda task: task.created_at, reverse=True)
+
+    def _matches(self, query: dict[str, list[str]], task: Task) -> bool:
+        """Whether the list's filters keep the task; times are RFC 3339 [assumed]."""
+        wanted = answers.wanted_of(task)
+        resolutions, names = _values(query, "resolutions"), _values(query, "model_versions")
+        if (resolutions and wanted.resolution not in resolutions) or (names and wanted.model not in names):
+            return False
+        after, before = (_time(query.get(f"created_at.{edge}", [""])[-1]) for edge in ("from", "to"))
+        if (after is not None and task.created_at < after) or (before is not None and task.created_at > before):
+            return False
+        states = _values(query, "states")
+        return not states or answers.STATES[self._studio.tasks.view(task).phase] in states
+
+    def _row(self, task: Task) -> Json:
+        return {**answers.described(task), **answers.told(task, self._studio.tasks.view(task))}
 
     def _credits(self, call: Call, owner: str) -> Json:
         views = [(task, self._studio.tasks.view(task)) for task in self._studio.tasks.of_owner(NAME, owner)]
@@ -306,17 +326,9 @@ def _whole(query: dict[str, list[str]], name: str, default: int) -> int:
     return int(text)
 
 
-def _matches(query: dict[str, list[str]], task: Task, row: Json) -> bool:
-    """Whether the list's filters keep the task. Each may be repeated or hold commas; times are RFC 3339 [assumed]."""
-    wanted = answers.wanted_of(task)
-    given = {"task_ids": task.id, "states": row["state"], "resolutions": wanted.resolution}
-    given["model_versions"] = wanted.model
-    for name, value in given.items():
-        allowed = [one for text in query.get(name, []) for one in text.split(",")]
-        if allowed and value not in allowed:
-            return False
-    after, before = (_time(query.get(f"created_at.{edge}", [""])[-1]) for edge in ("from", "to"))
-    return (after is None or task.created_at >= after) and (before is None or task.created_at <= before)
+def _values(query: dict[str, list[str]], name: str) -> list[str]:
+    """A filter's values: it may be repeated, or hold several between commas [assumed]."""
+    return [one for text in query.get(name, []) for one in text.split(",")]
 
 
 def _time(text: str) -> float | None:
