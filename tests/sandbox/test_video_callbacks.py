@@ -90,7 +90,7 @@ async def test_nobody_there():
             begin(studio, url)
         async with asyncio.timeout(20):
             while len(studio.callbacks._running) > 1:  # one keeps the client
-                await asyncio.sleep(0.005)  # nothing tells when they end
+                await asyncio.wait(studio.callbacks._running, return_when=asyncio.FIRST_COMPLETED)
 
 
 async def test_lost_and_twice():
