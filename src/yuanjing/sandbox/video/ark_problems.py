@@ -19,7 +19,6 @@ _TYPES = {
 
 _STATUS = {
     "AuthenticationError": 401,
-    "AccessDenied": 403,
     "AccountOverdueError": 403,
     "InvalidEndpointOrModel.NotFound": 404,
     "NotFound": 404,  # the code of an unknown task is [assumed]; its status is not
@@ -27,7 +26,6 @@ _STATUS = {
     "TaskRunningCannotCancel": 409,
     "RequestEntityTooLarge": 413,
     "RateLimitExceeded.EndpointRPMExceeded": 429,
-    "QuotaExceeded": 429,
     "InternalServiceError": 500,
 }
 """Codes that are not HTTP 400."""

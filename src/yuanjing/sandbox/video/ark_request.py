@@ -225,7 +225,7 @@ def _tools(reader: _Reader, content: ArkContent) -> tuple[str, ...]:
 def _check_draft(ask: ArkAsk, fields: Mapping[str, object]) -> None:
     if not ask.draft:
         return
-    if ask.resolution != "480p":
+    if ask.resolution != "480p":  # without a resolution the default holds, so it has to be given [assumed]
         raise invalid("resolution" if "resolution" in fields else "draft", "a draft is of 480p only")
     if ask.return_last_frame:
         raise invalid("return_last_frame", "a draft has no last frame")
