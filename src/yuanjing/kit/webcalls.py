@@ -12,6 +12,7 @@ from typing import Final
 
 import httpx2
 
+_PORT_MAX = 65_535
 _NOTHING_SENT: Final = (
     httpx2.ConnectError,
     httpx2.ConnectTimeout,
@@ -166,6 +167,8 @@ class WebCaller:
             headers={"accept": "application/json", **call.headers, "accept-encoding": "identity"},
             content=call.content,
         )
+        if (request.url.port or 0) > _PORT_MAX:
+            raise httpx2.InvalidURL("no such port")
         response = await self._client.send(request, stream=True)
         try:
             progress.status = response.status_code
