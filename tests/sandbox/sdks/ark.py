@@ -1,5 +1,7 @@
 """Volcengine's or BytePlus's own SDK against the sandbox; run by its environment's python, tells what it saw as JSON.
 
+Tasks that nobody waits for are stuck, so that nothing is rendered for them.
+
 Arguments: the SDK's module, the base URL, the model, a data URI of a picture, the address of callbacks.
 """
 
@@ -57,7 +59,7 @@ seen["text"] = plain(finished(first))
 frame = {"type": "image_url", "image_url": {"url": PICTURE}, "role": "first_frame"}
 seen["frame"] = plain(finished(create("p", [frame], generate_audio=False)))
 reference = {"type": "image_url", "image_url": {"url": PICTURE}, "role": "reference_image"}
-queued = create("sandbox:long-queue=600", [reference])
+queued = create("sandbox:long-queue=600 sandbox:stuck", [reference])
 running = create("sandbox:stuck")
 seen["queued"], seen["running"] = plain(tasks.get(task_id=queued)), plain(tasks.get(task_id=running))
 seen["moderated"] = plain(finished(create("sandbox:moderation")))
@@ -78,7 +80,7 @@ seen["model"] = refused(model="nothing")
 seen["key"] = refused(key="wrong")
 seen["rate"] = refused("sandbox:429")
 seen["money"] = refused("sandbox:no-money")
-seen["error"] = refused("sandbox:500-after-accept")
-seen["lost"] = refused("sandbox:lost-reply")
+seen["error"] = refused("sandbox:500-after-accept sandbox:stuck")
+seen["lost"] = refused("sandbox:lost-reply sandbox:stuck")
 
 sys.stdout.write(json.dumps(seen) + "\n")
