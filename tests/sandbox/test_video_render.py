@@ -87,21 +87,23 @@ def test_first_and_last_frame_are_the_images(renderer):
     assert near(colour_at(frames[0]), (255, 0, 0))
     assert near(colour_at(opened(files.cover)), (255, 0, 0))
     assert near(colour_at(frames[-1]), (0, 0, 255))
-    assert opened(files.last_frame).getpixel((1, 1)) == (0, 0, 255)
+    assert near(opened(files.last_frame).getpixel((1, 1)), (0, 0, 255))
 
 
 def test_references_are_shown_small():
-    with_reference = Scene(wish(width=640, height=360), (image((0, 255, 0), Role.REFERENCE_IMAGE),)).frame(4)
-    without = Scene(wish(width=640, height=360), ()).frame(4)
-    assert (0, 255, 0) in [colour for _, colour in with_reference.getcolors(1_000_000)]
-    assert (0, 255, 0) not in [colour for _, colour in without.getcolors(1_000_000)]
+    shown = []
+    for media in ((image((0, 255, 0), Role.REFERENCE_IMAGE),), ()):
+        picture = Scene(wish(width=640, height=360), media).frame(4).to_image()
+        shown.append(sum(near(picture.getpixel((x, y)), (0, 255, 0)) for x in range(640) for y in range(180, 360)))
+    assert shown[0] > 500
+    assert shown[1] == 0
 
 
 def test_orientation_is_applied():
     exif = Image.Exif()
     exif[0x0112] = 6
     scene = Scene(wish(), (image("red", Role.FIRST_FRAME, (64, 32), "JPEG", exif=exif),))
-    assert scene.frame(0).size == (96, 64)
+    assert scene.frame(0).to_image().size == (96, 64)
 
 
 def test_equal_orders_share_a_file_others_do_not(renderer):

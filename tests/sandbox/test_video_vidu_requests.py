@@ -70,6 +70,8 @@ async def post(wire, endpoint, body):
         ("text2video", TEXT | {"wm_position": 5}, "FieldInvalid"),
         ("text2video", TEXT | {"audio_type": "loud"}, "FieldInvalid"),
         ("text2video", TEXT | {"movement_amplitude": "wild"}, "FieldInvalid"),
+        ("text2video", TEXT | {"callback_url": "http://["}, "FieldInvalid"),
+        ("text2video", TEXT | {"callback_url": "ftp://x/y"}, "FieldInvalid"),
         ("text2video", TEXT | {"seed": -1}, "FieldInvalid"),
         ("text2video", TEXT | {"payload": "p" * 1_048_577}, "FieldInvalid"),
         ("img2video", IMAGE | {"images": ["data:image/png;base64," + "A" * 28_000_000]}, "FieldInvalid"),

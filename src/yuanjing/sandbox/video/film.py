@@ -21,7 +21,12 @@ class Frame(Protocol):
 
 
 class Plane(Protocol):
-    """The samples of one channel."""
+    """The samples of one channel, or the bytes of one plane of a picture."""
+
+    @property
+    def line_size(self) -> int:
+        """Bytes of a line of a picture, those that fill it up included."""
+        ...
 
     @property
     def buffer_size(self) -> int:
@@ -41,6 +46,19 @@ class Sound(Frame, Protocol):
     @property
     def planes(self) -> tuple[Plane, ...]:
         """One for each channel."""
+        ...
+
+
+class Picture(Frame, Protocol):
+    """A picture in YUV 4:2:0."""
+
+    @property
+    def planes(self) -> tuple[Plane, ...]:
+        """Luma and the two of chroma."""
+        ...
+
+    def to_image(self) -> Image.Image:
+        """In RGB."""
         ...
 
 
@@ -81,10 +99,6 @@ class _Format(Protocol):
     name: str
 
 
-class _Picture(Protocol):
-    def to_image(self) -> Image.Image: ...
-
-
 class Reader(AbstractContextManager["Reader"], Protocol):
     """A file that is read."""
 
@@ -92,13 +106,9 @@ class Reader(AbstractContextManager["Reader"], Protocol):
     streams: _Tracks
     format: _Format
 
-    def decode(self, track: _Track, /) -> Iterator[_Picture]:
+    def decode(self, track: _Track, /) -> Iterator[Picture]:
         """The frames of a track."""
         ...
-
-
-class _Frames(Protocol):
-    def from_image(self, image: Image.Image, /) -> Frame: ...
 
 
 def write(path: Path) -> Writer:
@@ -115,13 +125,9 @@ def read(data: BinaryIO, formats: str) -> Reader:
     return cast("Reader", av.open(data, options={"format_whitelist": formats}))
 
 
-def picture(image: Image.Image) -> Frame:
-    """An RGB image as a frame."""
-    return _made(av.VideoFrame, image)
-
-
-def _made(frames: _Frames, image: Image.Image) -> Frame:
-    return frames.from_image(image)
+def picture(width: int, height: int) -> Picture:
+    """An empty picture."""
+    return cast("Picture", av.VideoFrame(width, height, "yuv420p"))
 
 
 def sound(samples: int, rate: int) -> Sound:

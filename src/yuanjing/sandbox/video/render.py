@@ -23,8 +23,8 @@ from yuanjing.sandbox.video.wish import Wish
 SAMPLES_PER_SECOND = 44_100
 FRAME_SAMPLES = 1024
 JPEG_QUALITY = 85
-# The picture moves as a whole, which the simplest search finds: half of the time of plain `veryfast`.
-_X264 = {"preset": "veryfast", "crf": "28", "x264-params": "subme=1:rc-lookahead=8"}
+# The picture moves as a whole, which the simplest search finds: a third of the time of plain `veryfast`.
+_X264 = {"preset": "veryfast", "crf": "28", "x264-params": "subme=0:me=dia:ref=1:bframes=0:weightp=0:rc-lookahead=4"}
 _SUFFIXES = (".mp4", ".jpg", ".png")
 
 
@@ -135,21 +135,19 @@ def _encode(wish: Wish, media: tuple[Resolved, ...], to: Rendered, stop: threadi
         video.width, video.height = scene.size
         video.pix_fmt = "yuv420p"
         sound = _Sound(container, wish.seconds) if wish.has_audio else None
-        picture = None
         for index in range(scene.frames):
             if stop.is_set():
                 raise StoppedError
-            picture = scene.frame(index)
+            frame = scene.frame(index)
             if index == 0:
-                picture.save(to.cover, quality=JPEG_QUALITY)
-            frame = film.picture(picture)
+                frame.to_image().save(to.cover, quality=JPEG_QUALITY)
+            if index == scene.frames - 1:
+                frame.to_image().save(to.last_frame, compress_level=1)
             frame.pts = index
             frame.time_base = Fraction(1, wish.fps)
             container.mux(video.encode(frame))
             if sound is not None:
                 sound.play_until((index + 1) / wish.fps)
-        assert picture is not None
-        picture.save(to.last_frame, compress_level=1)
         container.mux(video.encode(None))
         if sound is not None:
             sound.end()

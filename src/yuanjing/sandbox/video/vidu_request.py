@@ -1,6 +1,7 @@
 """What Vidu accepts in a create request, field by field (vidu.md §2 and §7)."""
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -114,7 +115,7 @@ def read(endpoint: str, body: bytes) -> Wanted:
         watermark=fields.flag("watermark") or False,
         is_rec=fields.flag("is_rec") or False,
         payload=fields.text("payload", chars_max=PAYLOAD_CHARS_MAX),
-        callback_url=fields.text("callback_url"),
+        callback_url=fields.address("callback_url"),
         style=fields.text("style") or "general",
     )
 
@@ -148,6 +149,16 @@ class _Fields:
         if not isinstance(value, str) or value not in among:
             raise RefusedError("FieldInvalid", f"{name} is not one of {', '.join(among)}")
         return value
+
+    def address(self, name: str) -> str:
+        text = self.text(name)
+        try:
+            is_one = not text or urlsplit(text).scheme in {"http", "https"}
+        except ValueError:
+            is_one = False
+        if not is_one:
+            raise RefusedError("FieldInvalid", f"{name} is not an http or https address")  # [assumed]
+        return text
 
     def images(self, least: int, most: int) -> tuple[str, ...]:
         if "images" not in self.given and least:
