@@ -245,19 +245,27 @@ class FailureTable:
         return Failure(kind=rule.kind, text=rule.text or TEXTS[rule.kind], code=code, detail=detail)
 
     def refusal(self, status: int, code: str, detail: str = "", *, is_submission: bool = False) -> Failure:
-        """What an answer of this HTTP status means that is not a success; of a submission see `is_undecided`."""
+        """What an answer of this HTTP status means that is not a success; of a submission see `is_undecided`.
+
+        A question that gets a 404 with any code is about a task that is not there. Without one nobody knows who
+        answered: a wrong address must not make tasks disappear.
+        """
         if is_submission and is_undecided(status):
             kind = FailureKind.UNKNOWN_OUTCOME
+            return Failure(kind=kind, text=TEXTS[kind], code=code, detail=detail, status=status)
+        if status == _NOT_FOUND and not is_submission:
+            kind = FailureKind.NOT_FOUND if code else FailureKind.UNAVAILABLE
             return Failure(kind=kind, text=TEXTS[kind], code=code, detail=detail, status=status)
         rule = self.find(code) or FailureRule(kind=_KIND_BY_STATUS.get(status, _kind_of_class(status)))
         return Failure(kind=rule.kind, text=rule.text or TEXTS[rule.kind], code=code, detail=detail, status=status)
 
 
+_NOT_FOUND = 404
 _KIND_BY_STATUS = {
     401: FailureKind.PROVIDER_AUTH,
     402: FailureKind.PROVIDER_BALANCE,
     403: FailureKind.PROVIDER_AUTH,
-    404: FailureKind.NOT_FOUND,
+    _NOT_FOUND: FailureKind.NOT_FOUND,
     405: FailureKind.UNAVAILABLE,
     408: FailureKind.UNAVAILABLE,
     409: FailureKind.UNAVAILABLE,

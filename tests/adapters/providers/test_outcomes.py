@@ -207,6 +207,13 @@ async def test_an_answer_about_another_task_is_no_answer(provider, protocol, ups
     assert failure.kind is FailureKind.UNAVAILABLE
 
 
+@pytest.mark.parametrize("body", [b"", b"<h1>404</h1>", b"{}", b'{"code":404,"error":"no route"}'])
+async def test_a_wrong_address_does_not_make_tasks_disappear(provider, protocol, upstream, body):
+    provider.plays(Answer(status=404, body=body))
+    failure = await failure_of(upstream.query(access(provider, protocol), ref("T")))
+    assert failure.kind is FailureKind.UNAVAILABLE
+
+
 async def test_what_the_provider_asks_to_wait_is_told(provider, protocol, upstream):
     for value, seconds in (("7", 7.0), ("999999", 3600.0), ("soon", None), ("-1", None), ("²", None)):
         answer = error_answer(protocol, 429, "")

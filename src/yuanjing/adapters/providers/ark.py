@@ -400,7 +400,7 @@ def _item(one: MediaInput) -> Fields:
     """An item of `content`. The role is always told: without it two images are an error."""
     kind = {MediaRole.REFERENCE_VIDEO: "video_url", MediaRole.REFERENCE_AUDIO: "audio_url"}.get(one.role, "image_url")
     url = one.url
-    if url.startswith("data:"):  # the media type has to be in lower case
+    if url[:5].lower() == "data:":  # the media type has to be in lower case
         head, comma, rest = url.partition(",")
         url = head.lower() + comma + rest
     return {"type": kind, kind: {"url": url}, "role": one.role.value}
