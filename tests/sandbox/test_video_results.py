@@ -110,6 +110,18 @@ async def test_missing(files):
     assert (await files.get(files.share(), "POST")).status == 405
 
 
+async def test_filled_up(files):
+    url = files.share("sandbox:large-file=1")
+    answer = await files.get(url)
+    assert (len(answer.body), answer.body[:1024]) == (1_000_000, DATA)
+    assert answer.body[1024:] == (1_000_000 - 1024).to_bytes(4, "big") + b"free" + bytes(1_000_000 - 1032)
+    for first, last in ((1020, 1030), (1024, 1025), (1027, 2000), (5000, 5000), (999_999, 2_000_000), (0, 400_000)):
+        part = await files.get(url, range=f"bytes={first}-{last}")
+        assert part.body == answer.body[first : last + 1]
+    assert (await files.get(files.share("sandbox:large-file=1", ".jpg"))).body == DATA
+    assert (await files.get(files.share("sandbox:large-file=0"))).body == DATA
+
+
 async def test_truncated(files):
     answer = await files.get(files.share("sandbox:truncated-file"))
     assert (answer.status, answer.body, answer.headers["content-length"]) == (200, DATA[:512], "512")

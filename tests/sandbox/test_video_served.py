@@ -51,7 +51,13 @@ def test_from_a_request_to_a_file_that_plays(box):
 
 
 @pytest.mark.parametrize(
-    ("word", "wanted"), [("shorter", (540, 540, 1.0)), ("wrong-resolution", (270, 270, 2.0)), ("truncated-file", None)]
+    ("word", "wanted"),
+    [
+        ("shorter", (540, 540, 1.0)),
+        ("wrong-resolution", (270, 270, 2.0)),
+        ("large-file=2", (540, 540, 2.0)),
+        ("truncated-file", None),
+    ],
 )
 def test_files_that_are_not_as_asked(box, word, wanted):
     told = done(box, submit(box, f"a cat sandbox:{word}").json()["task_id"])

@@ -23,6 +23,7 @@ class Word(StrEnum):
     STUCK = "stuck"
     RESULT_404 = "result-404"
     TRUNCATED_FILE = "truncated-file"
+    LARGE_FILE = "large-file"
     SHORTER = "shorter"
     WRONG_RESOLUTION = "wrong-resolution"
     CALLBACK_LOST = "callback-lost"
@@ -57,6 +58,12 @@ WORDS: dict[Word, WordDoc] = {
     ),
     Word.RESULT_404: WordDoc(effect="the task succeeds, its files are not there (404)"),
     Word.TRUNCATED_FILE: WordDoc(effect="the task succeeds, of its video only the first half is there"),
+    Word.LARGE_FILE: WordDoc(
+        effect="the task succeeds, its video plays and is filled up to MEGABYTES (at most 4000) with bytes that mean "
+        "nothing",
+        number="MEGABYTES",
+        default=100.0,
+    ),
     Word.SHORTER: WordDoc(
         effect="half of the seconds asked for are delivered, at least one; usage tells the delivered"
     ),

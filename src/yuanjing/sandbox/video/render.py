@@ -65,6 +65,7 @@ class Renderer:
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="render")
         self._stop = threading.Event()
         self._orders: OrderedDict[str, Future[Rendered]] = OrderedDict()
+        self._sizes: dict[str, int] = {}  # bytes of the finished ones
 
     def start(self, wish: Wish, media: tuple[Resolved, ...]) -> "Future[Rendered]":
         """Begin to render; the future of an equal order if there is one whose files are there."""
@@ -92,34 +93,27 @@ class Renderer:
         rendered = Rendered(video=video, cover=cover, last_frame=last_frame)
         if not all(path.exists() for path in rendered.files):
             _encode(wish, media, rendered, self._stop)
+        self._sizes[key] = sum(path.stat().st_size for path in rendered.files)
         return rendered
 
     def _evict(self) -> None:
-        ready = [key for key, order in self._orders.items() if order.done()]
-        sizes = {key: _size(self._orders[key]) for key in ready}
-        total = sum(sizes.values())
-        for key in ready:
-            if total <= self._bytes_max and sizes[key]:
-                continue
-            total -= sizes[key]
-            order = self._orders.pop(key)
-            if sizes[key]:
-                for path in order.result().files:
-                    path.unlink(missing_ok=True)
+        total = sum(self._sizes.values())
+        for key in list(self._orders) if total > self._bytes_max else ():
+            if key in self._sizes:
+                total -= self._sizes.pop(key)
+                order = self._orders.pop(key)
+                if _is_there(order):
+                    for path in order.result().files:
+                        path.unlink(missing_ok=True)
+            if total <= self._bytes_max:
+                return
 
 
 def _is_there(order: "Future[Rendered]") -> bool:
-    return _size(order) > 0
-
-
-def _size(order: "Future[Rendered]") -> int:
-    """The bytes of a finished order's files; 0 if it failed or they are gone."""
+    """Whether a finished order has its files; not if it failed or they are gone."""
     if order.cancelled() or order.exception() is not None:
-        return 0
-    try:
-        return sum(path.stat().st_size for path in order.result().files)
-    except FileNotFoundError:
-        return 0
+        return False
+    return all(path.exists() for path in order.result().files)
 
 
 def _key(wish: Wish, media: tuple[Resolved, ...]) -> str:
