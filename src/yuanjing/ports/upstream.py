@@ -273,7 +273,7 @@ class VideoUpstream(Protocol):
         """Put a file where the provider finds it, for this upstream model; what to give as `MediaInput.url`.
 
         Raises:
-            UpstreamError: it was not taken; it may be repeated, with the file opened anew. Of kind `invalid_input` if it
-                is too large, or if the protocol has no upload.
+            UpstreamError: it was not taken; it may be repeated, with the file opened anew. Of kind `invalid_input` if
+                it is too large, or if the protocol has no upload.
         """
         ...

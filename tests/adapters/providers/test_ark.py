@@ -365,7 +365,7 @@ def listed(number, *, at, tag=None, model="m-1"):
 async def test_a_lost_submission_is_found_by_our_id(provider, ark):
     page = [listed(n, at=NOW + 500 - n, tag=f"t-{n}-1") for n in range(1, 501)]
     hit = listed(999, at=NOW - 1, tag="t-1-1")
-    provider.plays({"total": 501, "items": page[1:] + [listed(600, at=NOW)]}, {"total": 501, "items": [hit]})
+    provider.plays({"total": 501, "items": [*page[1:], listed(600, at=NOW)]}, {"total": 501, "items": [hit]})
     found = await ark.find(access(provider, "ark"), TRAIL)
     assert [task.upstream_task_id for task in found.tasks] == ["cgt-999"]
     assert (found.is_exact, found.is_complete) == (True, True)

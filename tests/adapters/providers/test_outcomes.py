@@ -120,7 +120,7 @@ async def test_a_refusal_counts_even_if_its_body_is_cut(provider, protocol, upst
     assert failure.kind is FailureKind.INVALID_INPUT
 
 
-async def test_nothing_is_accepted_where_nothing_listens(protocol, upstream):
+async def test_nothing_is_accepted_where_nothing_listens(upstream):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         base = f"http://127.0.0.1:{taken.getsockname()[1]}"
@@ -132,7 +132,7 @@ async def test_nothing_is_accepted_where_nothing_listens(protocol, upstream):
 
 
 @pytest.mark.parametrize("base", ["", "ftp://127.0.0.1", "http://[bad", "http://127.0.0.1:99999", "127.0.0.1:1/x"])
-async def test_an_address_that_cannot_be_used_is_no_unknown_outcome(protocol, upstream, base):
+async def test_an_address_that_cannot_be_used_is_no_unknown_outcome(upstream, base):
     channel = ChannelAccess(base_url=base, credential=wire.CREDENTIAL)
     assert (await failure_of(upstream.submit(channel, submission()))).kind is FailureKind.UNAVAILABLE
 
