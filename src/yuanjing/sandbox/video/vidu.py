@@ -8,10 +8,12 @@ import dataclasses
 import datetime as dt
 import hashlib
 import hmac
+import math
 import re
 import secrets
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from email.utils import format_datetime
 from urllib.parse import urlsplit
 
@@ -188,7 +190,7 @@ class Vidu:
         named = requests.read_object(call.request.body).get("id", task_id) if call.request.body else task_id
         if named != task_id:
             raise RefusedError("FieldInvalid", "id is not that of the path")  # [assumed]
-        phase = self._studio.tasks.view(task).phase
+        phase = self._studio.tasks.phase(task)
         if phase not in {Phase.CREATED, Phase.QUEUED}:
             # The word for a running task is documented, the others are assumed.
             word = "scheduled" if phase is Phase.RUNNING else answers.STATES[phase]
@@ -204,7 +206,8 @@ class Vidu:
         if page < 1 or not 1 <= size <= PAGE_MAX:
             raise RefusedError("PageSizeOutOfRange", f"pager.pagesz is not from 1 to {PAGE_MAX}")
         token = query.get("pager.page_token", [""])[-1]
-        found = [task for task in self._candidates(owner, query) if self._matches(query, task)]
+        wanted = _Filter.of(query)
+        found = [task for task in self._candidates(owner, query) if self._matches(wanted, task)]
         first = int(token) if token.isdecimal() else (page - 1) * size
         rest = str(first + size) if first + size < len(found) else ""
         items = [self._row(task) for task in found[first : first + size]]
@@ -219,17 +222,14 @@ class Vidu:
         named = [tasks.find(NAME, owner, one) for one in dict.fromkeys(ids)]
         return sorted((task for task in named if task), key=lambda task: task.created_at, reverse=True)
 
-    def _matches(self, query: dict[str, list[str]], task: Task) -> bool:
-        """Whether the list's filters keep the task; times are RFC 3339 [assumed]."""
-        wanted = answers.wanted_of(task)
-        resolutions, names = _values(query, "resolutions"), _values(query, "model_versions")
-        if (resolutions and wanted.resolution not in resolutions) or (names and wanted.model not in names):
-            return False
-        after, before = (_time(query.get(f"created_at.{edge}", [""])[-1]) for edge in ("from", "to"))
-        if (after is not None and task.created_at < after) or (before is not None and task.created_at > before):
-            return False
-        states = _values(query, "states")
-        return not states or answers.STATES[self._studio.tasks.view(task).phase] in states
+    def _matches(self, wanted: "_Filter", task: Task) -> bool:
+        asked = answers.wanted_of(task)
+        return (
+            wanted.after <= task.created_at <= wanted.before
+            and (not wanted.resolutions or asked.resolution in wanted.resolutions)
+            and (not wanted.models or asked.model in wanted.models)
+            and (not wanted.states or answers.STATES[self._studio.tasks.phase(task)] in wanted.states)
+        )
 
     def _row(self, task: Task) -> Json:
         return {**answers.described(task), **answers.told(task, self._studio.tasks.view(task))}
@@ -285,6 +285,28 @@ def signed(secret: str, path: str, query: str, date: str, nonce: str) -> dict[st
     }
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Filter:
+    """Which tasks a list has; an empty set does not choose."""
+
+    resolutions: frozenset[str]
+    models: frozenset[str]
+    states: frozenset[str]
+    after: float
+    before: float
+
+    @classmethod
+    def of(cls, query: dict[str, list[str]]) -> "_Filter":
+        """That of a query; times are RFC 3339 [assumed]."""
+        return cls(
+            resolutions=frozenset(_values(query, "resolutions")),
+            models=frozenset(_values(query, "model_versions")),
+            states=frozenset(_values(query, "states")),
+            after=_time(query, "created_at.from", 0.0),
+            before=_time(query, "created_at.to", math.inf),
+        )
+
+
 def _wish(wanted: Wanted, images: tuple[Resolved, ...]) -> Wish:
     ratio = images[0].ratio if wanted.aspect_ratio is None else models.ASPECT_RATIOS[wanted.aspect_ratio]
     width, height = models.size(wanted.resolution, ratio)
@@ -331,9 +353,10 @@ def _values(query: dict[str, list[str]], name: str) -> list[str]:
     return [one for text in query.get(name, []) for one in text.split(",")]
 
 
-def _time(text: str) -> float | None:
+def _time(query: dict[str, list[str]], name: str, default: float) -> float:
+    text = query.get(name, [""])[-1]
     if not text:
-        return None
+        return default
     try:
         at = dt.datetime.fromisoformat(text)
     except ValueError as error:
