@@ -3,6 +3,8 @@
 import pytest
 from tests.adapters.providers import wire
 
+from yuanjing.ports.upstream import VideoUpstream
+
 
 @pytest.fixture
 async def provider():
@@ -22,7 +24,7 @@ def protocol(request):
 
 
 @pytest.fixture
-def upstream(protocol, web):
+def upstream(protocol, web) -> VideoUpstream:
     return wire.PROTOCOLS[protocol](web)
 
 

@@ -389,6 +389,21 @@ async def test_callbacks_are_checked_as_far_as_they_can_be(box, protocol, upstre
     assert refused == (1 if is_signed else 0)
 
 
+async def test_traits_are_true(box, protocol, upstream):
+    file = UploadFile(name="a", media_type="image/png", size_bytes=0, chunks=nothing())
+    if not upstream.traits.can_upload:
+        assert (
+            await failure_of(upstream.upload(box.access(protocol), MODELS[protocol], file))
+        ).kind is FailureKind.INVALID_INPUT
+    assert upstream.traits.batch_max >= 1
+    assert upstream.traits.record_seconds >= upstream.traits.result_seconds
+
+
+async def nothing():
+    for part in ():
+        yield part
+
+
 async def test_uploaded_references(box, web, picture):
     upstream, access, model = PROTOCOLS["dashscope"](web), box.access("dashscope"), "wan2.6-r2v"
 

@@ -79,6 +79,7 @@ class Provider:
         self.asked = []
         self.connections = 0
         self._answers = []
+        self.was_asked = asyncio.Event()
         self._release = asyncio.Event()
 
     def plays(self, *answers):
@@ -115,6 +116,7 @@ class Provider:
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         body = await reader.readexactly(int(headers.get("content-length", "0")))
         self.asked.append(Asked(method=method, target=target, headers=headers, body=body, connection=number))
+        self.was_asked.set()
         answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
         if answer.is_silent:
             await self._release.wait()
