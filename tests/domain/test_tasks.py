@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from yuanjing.domain.tasks import (
@@ -54,6 +54,7 @@ def test_codes_stand_for_those_below_them(code, rule):
     assert TABLE.find(code) is rule
 
 
+@settings(deadline=None, max_examples=60)
 @given(code=st.text(), status=st.integers(300, 599), is_submission=st.booleans(), detail=st.text())
 def test_every_refusal_has_a_kind_and_a_neutral_text(code, status, is_submission, detail):
     failure = TABLE.refusal(status, code, detail, is_submission=is_submission)
@@ -63,6 +64,7 @@ def test_every_refusal_has_a_kind_and_a_neutral_text(code, status, is_submission
     assert is_unknown == (is_submission and is_undecided(status))
 
 
+@settings(deadline=None, max_examples=60)
 @given(status=st.integers(100, 999))
 def test_no_server_error_ever_counts_as_a_refusal(status):
     assert is_undecided(status) or 300 <= status < 500
@@ -97,6 +99,7 @@ def test_an_error_shows_the_customers_text_only():
     assert unsendable("a reason").failure.detail == "a reason"
 
 
+@settings(deadline=None, max_examples=60)
 @given(count=st.decimals() | st.none())
 def test_counts_are_believed_within_reason(count):
     believed = believable(count)
@@ -136,6 +139,7 @@ def test_a_failed_task_has_a_reason_and_no_other_has():
             task("1", state, failure)
 
 
+@settings(deadline=None, max_examples=60)
 @given(
     ids=st.lists(st.sampled_from("abcd"), unique=True),
     claimed=st.sets(st.sampled_from("abcd")),

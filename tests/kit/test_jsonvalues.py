@@ -4,7 +4,7 @@ import json
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from yuanjing.kit import jsonvalues
@@ -16,12 +16,14 @@ VALUES = st.recursive(
 )
 
 
+@settings(deadline=None, max_examples=60)
 @given(data=st.binary())
 def test_no_bytes_raise(data):
     fields = jsonvalues.decode_fields(data)
     assert fields is None or isinstance(fields, dict)
 
 
+@settings(deadline=None, max_examples=60)
 @given(value=VALUES)
 def test_a_field_is_of_the_wanted_kind_or_nothing(value):
     fields = jsonvalues.decode_fields(json.dumps({"a": value}).encode())

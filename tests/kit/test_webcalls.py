@@ -4,13 +4,14 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.adapters.providers import wire
 
 from yuanjing.kit.webcalls import NoAnswer, WebAnswer, WebCall, quoted, retry_after_seconds
 
 
+@settings(deadline=None, max_examples=60)
 @given(text=st.text(), secret=st.text(min_size=1))
 def test_a_quotation_is_one_short_line(text, secret):
     quotation = quoted(text + secret + text, secret, 100)

@@ -62,7 +62,7 @@ class MediaInput:
     url: str
 
     def __repr__(self) -> str:
-        return f"MediaInput({self.role.value}, {self.url[:40]!r})"
+        return f"MediaInput({self.role.value}, {self.url[:5]!r})"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,8 +101,8 @@ class Submission:
 
     id: str
     model: str
-    prompt: str = ""
-    negative_prompt: str = ""
+    prompt: str = field(default="", repr=False)
+    negative_prompt: str = field(default="", repr=False)
     media: tuple[MediaInput, ...] = ()
     form: str = ""
     resolution: str | None = None
@@ -114,8 +114,8 @@ class Submission:
     audio: bool | None = None
     off_peak: bool = False
     expires_after_seconds: int | None = None
-    callback_url: str | None = None
-    extras: Mapping[str, object] = field(default_factory=dict[str, object])
+    callback_url: str | None = field(default=None, repr=False)
+    extras: Mapping[str, object] = field(default_factory=dict[str, object], repr=False)
 
     def __post_init__(self) -> None:
         assert _SUBMISSION_ID.match(self.id), self.id
@@ -363,9 +363,9 @@ class UpstreamTask:
     is_word_known: bool = True
     has_results: bool = True
     model: str = ""
-    video_url: str | None = None
-    cover_url: str | None = None
-    last_frame_url: str | None = None
+    video_url: str | None = field(default=None, repr=False)
+    cover_url: str | None = field(default=None, repr=False)
+    last_frame_url: str | None = field(default=None, repr=False)
     delivered_seconds: Decimal | None = None
     failure: Failure | None = None
     usage: UpstreamUsage | None = None

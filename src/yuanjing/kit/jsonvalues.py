@@ -1,5 +1,6 @@
 """Reading JSON that others wrote: whatever comes, a value of the wanted kind or nothing."""
 
+import json
 from decimal import Decimal
 from typing import cast
 
@@ -25,8 +26,11 @@ def decode_fields(data: bytes) -> Fields | None:
 
 
 def encode(value: object) -> bytes:
-    """Compact JSON in UTF-8."""
-    return msgspec.json.encode(value)
+    """Compact JSON in UTF-8, with escapes if a text holds half a character (a lone surrogate, which JSON can carry)."""
+    try:
+        return msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":")).encode()
 
 
 def as_fields(value: object) -> Fields:
@@ -46,11 +50,12 @@ def text(fields: Fields, name: str) -> str:
 
 
 def number(fields: Fields, name: str) -> Decimal | None:
-    """The field's number, as it was written up to 15 digits; None if it is none."""
+    """The field's number, as it was written up to 15 digits; None if it is none, or infinite."""
     value = fields.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return Decimal(str(value))
+    count = Decimal(str(value))
+    return count if count.is_finite() else None
 
 
 def scalars(fields: Fields, *names: str) -> dict[str, str | int | float | bool | None]:

@@ -5,22 +5,12 @@ import traceback
 
 import pytest
 from tests.adapters.providers import wire
-from tests.adapters.providers.wire import Answer, access, error_answer, ref, submission
+from tests.adapters.providers.wire import ACCEPTED, RUNNING, Answer, access, error_answer, ref, submission
 
 from yuanjing.domain.tasks import FailureKind, UpstreamError
 from yuanjing.kit.webcalls import CallLimits
 from yuanjing.ports.upstream import ChannelAccess
 
-ACCEPTED = {
-    "dashscope": {"output": {"task_status": "PENDING", "task_id": "T"}, "request_id": "r"},
-    "ark": {"id": "T"},
-    "vidu": {"task_id": "T", "state": "created", "credits": 100},
-}
-RUNNING = {
-    "dashscope": {"output": {"task_status": "RUNNING", "task_id": "T"}, "request_id": "r"},
-    "ark": {"id": "T", "status": "running"},
-    "vidu": {"id": "T", "state": "processing", "credits": 100, "creations": []},
-}
 UNUSABLE = {
     "closed-at-once": Answer(raw=b"", cut_at=0),
     "head-cut": Answer(body={"id": "T"}, cut_at=20),

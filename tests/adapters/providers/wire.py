@@ -23,6 +23,17 @@ TLS = ssl.create_default_context()
 PROTOCOLS = {"dashscope": DashscopeUpstream, "ark": ArkUpstream, "vidu": ViduUpstream}
 BASES = {"dashscope": "/api/v1", "ark": "/api/v3", "vidu": ""}
 
+ACCEPTED = {
+    "dashscope": {"output": {"task_status": "PENDING", "task_id": "T"}, "request_id": "r"},
+    "ark": {"id": "T"},
+    "vidu": {"task_id": "T", "state": "created", "credits": 100},
+}
+RUNNING = {
+    "dashscope": {"output": {"task_status": "RUNNING", "task_id": "T"}, "request_id": "r"},
+    "ark": {"id": "T", "status": "running"},
+    "vidu": {"id": "T", "state": "processing", "credits": 100, "creations": []},
+}
+
 
 @dataclass(kw_only=True)
 class Asked:

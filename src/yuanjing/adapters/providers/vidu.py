@@ -415,9 +415,9 @@ def _rfc3339(unix: float) -> str:
 def _unix(text: str) -> float | None:
     try:
         at = dt.datetime.fromisoformat(text)
-    except ValueError:
+        return (at if at.tzinfo else at.replace(tzinfo=dt.UTC)).timestamp()
+    except (ValueError, OverflowError):
         return None
-    return (at if at.tzinfo else at.replace(tzinfo=dt.UTC)).timestamp()
 
 
 def _verify(credential: str, callback: Callback, age_seconds: float) -> str:
@@ -440,14 +440,18 @@ def _verify(credential: str, callback: Callback, age_seconds: float) -> str:
     names = [name.strip() for name in headers.get("x-hmac-signed-headers", "").split(";")]
     if not {"date", "x-request-nonce"} <= {name.lower() for name in names} or len(names) > _SIGNED_HEADERS_MAX:
         raise CallbackRefusedError("date and nonce are not among the signed headers")
-    given = headers.get("x-hmac-signature", "").encode()
+    given = _bytes(headers.get("x-hmac-signature", ""))
     is_right = False
     for query in {callback.query, "&".join(sorted(callback.query.split("&")))}:  # as written, or as APISIX sorts it
         lines = ["POST", callback.path, query, "vidu", date]
         lines += [f"{name}:{headers.get(name.lower(), '')}" for name in names]
         text = "".join(f"{line}\n" for line in lines)
-        right = base64.b64encode(hmac.new(credential.encode(), text.encode(), hashlib.sha256).digest())
+        right = base64.b64encode(hmac.new(_bytes(credential), _bytes(text), hashlib.sha256).digest())
         is_right |= hmac.compare_digest(right, given)
     if not is_right:
         raise CallbackRefusedError("the signature is wrong")
     return nonce
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")

@@ -97,9 +97,9 @@ class DashscopeReader:
         """A time without a zone mark."""
         try:
             at = dt.datetime.fromisoformat(jsonvalues.text(fields, name))
-        except ValueError:
+            return (at if at.tzinfo else at.replace(tzinfo=self._zone)).timestamp()
+        except (ValueError, OverflowError):
             return None
-        return (at if at.tzinfo else at.replace(tzinfo=self._zone)).timestamp()
 
 
 def _usage(fields: Fields) -> UpstreamUsage | None:
