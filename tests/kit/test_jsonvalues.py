@@ -54,5 +54,11 @@ def test_a_boolean_is_no_number_and_a_number_is_no_text():
     assert jsonvalues.scalars(fields, "flag", "id", "gone") == fields
 
 
+def test_a_word_is_short():
+    assert jsonvalues.word({"a": "x" * 200}, "a") == "x" * 200
+    for value in ("x" * 201, 7, None):
+        assert jsonvalues.word({"a": value}, "a") == ""
+
+
 def test_long_texts_are_cut():
     assert jsonvalues.scalars({"a": "x" * 500}, "a") == {"a": "x" * 200}

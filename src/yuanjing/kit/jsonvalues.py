@@ -49,6 +49,12 @@ def text(fields: Fields, name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
+def word(fields: Fields, name: str) -> str:
+    """The field's text if it is short, as ids, codes and states are; empty if it is none or longer."""
+    value = text(fields, name)
+    return value if len(value) <= SCALAR_CHARS_MAX else ""
+
+
 def number(fields: Fields, name: str) -> Decimal | None:
     """The field's number, as it was written up to 15 digits; None if it is none, or infinite."""
     value = fields.get(name)

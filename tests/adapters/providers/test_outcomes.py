@@ -23,6 +23,7 @@ UNUSABLE = {
     "id-is-a-number": Answer(
         body={"id": 936759404378734592, "task_id": 936759404378734592, "output": {"task_id": 936759404378734592}}
     ),
+    "id-is-endless": Answer(body={"id": "T" * 300, "task_id": "T" * 300, "output": {"task_id": "T" * 300}}),
     "not-utf-8": Answer(body=b'{"id":"\xff"}'),
     "deep": Answer(body=b'{"id":' + b"[" * 100_000 + b"]" * 100_000 + b"}"),
     "oversized": Answer(body={"id": "T", "task_id": "T", "output": {"task_id": "T"}, "x": "y" * 2**20}),

@@ -247,7 +247,10 @@ async def test_an_unknown_task(provider, vidu):
 
 async def test_many_at_once_over_pages(provider, vidu):
     bare = {"id": "3", "state": "success", "model": "m"}
-    first = {"tasks": [SUCCESS, {"id": "9", "state": "created"}, {"id": 4, "state": "created"}], "next_page_token": "p"}
+    first = {
+        "tasks": [SUCCESS, {"id": "9", "state": "created"}, {"id": 4, "state": "created"}],
+        "next_page_token": "p" * 900,
+    }
     provider.plays(first, {"tasks": [bare, None], "next_page_token": ""})
     tasks = await vidu.query_many(access(provider, "vidu"), [ref(TASK), ref("3"), ref("5")])
     assert {task_id: task.has_results for task_id, task in tasks.items()} == {TASK: True, "3": False}
@@ -256,7 +259,7 @@ async def test_many_at_once_over_pages(provider, vidu):
     assert [asked.path for asked in provider.asked] == ["/ent/v2/tasks"] * 2
     assert [asked.query for asked in provider.asked] == [
         [*ids, ("pager.pagesz", "100")],
-        [*ids, ("pager.pagesz", "100"), ("pager.page_token", "p")],
+        [*ids, ("pager.pagesz", "100"), ("pager.page_token", "p" * 900)],
     ]
     assert await vidu.query_many(access(provider, "vidu"), []) == {}
 

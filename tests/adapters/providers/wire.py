@@ -92,6 +92,7 @@ class Provider:
         self._answers = []
         self.was_asked = asyncio.Event()
         self._release = asyncio.Event()
+        self._writers = []
 
     def plays(self, *answers):
         self._answers = [one if isinstance(one, Answer) else Answer(body=one) for one in answers]
@@ -108,10 +109,13 @@ class Provider:
     async def close(self):
         self._release.set()
         self._server.close()
+        for writer in self._writers:
+            writer.transport.abort()
 
     async def _serve(self, reader, writer):
         self.connections += 1
         number = self.connections
+        self._writers.append(writer)
         try:
             while await self._one(reader, writer, number):
                 pass

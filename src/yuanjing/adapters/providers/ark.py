@@ -183,7 +183,7 @@ class ArkUpstream:
             raise unsendable(f"no form {submission.form!r}")
         body = _body(submission, self._options)
         fields, request_id = await self._ask(access, "POST", TASKS, body=body, is_submission=True)
-        task_id = jsonvalues.text(fields, "id")
+        task_id = jsonvalues.word(fields, "id")
         if not task_id:
             raise _unreadable(request_id, is_submission=True)
         return AcceptedSubmission(upstream_task_id=task_id, request_id=request_id)
@@ -240,10 +240,10 @@ class ArkUpstream:
         """See `VideoUpstream.read_callback`. The body is that of a query; nothing is signed."""
         del credential
         fields = jsonvalues.decode_fields(callback.body) or {}
-        task_id = jsonvalues.text(fields, "id")
+        task_id = jsonvalues.word(fields, "id")
         if not task_id:
             raise CallbackRefusedError("the body names no task")
-        state = self._options.states.get(jsonvalues.text(fields, "status").lower())
+        state = self._options.states.get(jsonvalues.word(fields, "status").lower())
         return CallbackHint(upstream_task_id=task_id, state=state)
 
     async def upload(self, access: ChannelAccess, model: str, file: UploadFile) -> str:
@@ -303,7 +303,7 @@ class ArkUpstream:
         error = jsonvalues.as_fields(fields.get("error"))
         failure = self._failures.refusal(
             answer.status,
-            jsonvalues.text(error, "code"),
+            jsonvalues.word(error, "code"),
             quoted(jsonvalues.text(error, "message"), access.credential),
             is_submission=is_submission,
         )
@@ -315,7 +315,7 @@ class ArkUpstream:
 
     def _task(self, fields: Fields, access: ChannelAccess, request_id: str) -> UpstreamTask | None:
         """The task of a query, a list or a callback; None if it has no id or no state."""
-        task_id, word = jsonvalues.text(fields, "id"), jsonvalues.text(fields, "status")
+        task_id, word = jsonvalues.word(fields, "id"), jsonvalues.word(fields, "status")
         if not task_id or not word:
             return None
         known = self._options.states.get(word.lower())
@@ -326,13 +326,13 @@ class ArkUpstream:
             state=state,
             word=word,
             is_word_known=known is not None,
-            model=jsonvalues.text(fields, "model"),
+            model=jsonvalues.word(fields, "model"),
             video_url=jsonvalues.text(content, "video_url") or None,
             last_frame_url=jsonvalues.text(content, "last_frame_url") or None,
             delivered_seconds=_seconds(fields),
             failure=self._reason(fields, access) if state is TaskState.FAILED else None,
             usage=_usage(fields),
-            submission_id=jsonvalues.text(fields, "safety_identifier") or None,
+            submission_id=jsonvalues.word(fields, "safety_identifier") or None,
             submitted_at=_unix(fields, "created_at"),
             ended_at=_unix(fields, "updated_at") if state.is_final else None,
             request_id=request_id,
@@ -341,7 +341,7 @@ class ArkUpstream:
     def _reason(self, fields: Fields, access: ChannelAccess) -> Failure:
         error = jsonvalues.as_fields(fields.get("error"))
         detail = quoted(jsonvalues.text(error, "message"), access.credential)
-        return self._failures.failure(jsonvalues.text(error, "code"), detail)
+        return self._failures.failure(jsonvalues.word(error, "code"), detail)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -181,13 +181,13 @@ class ViduUpstream:
         endpoint = _endpoint(submission)
         body = _body(submission, endpoint, self._options)
         fields, request_id = await self._ask(access, "POST", f"{BASE}/{endpoint}", body=body, is_submission=True)
-        task_id = jsonvalues.text(fields, "task_id")
+        task_id = jsonvalues.word(fields, "task_id")
         if not task_id:
             raise _unreadable(request_id, is_submission=True)
         usage = _usage(fields)
         if usage:
             usage = UpstreamUsage(meters=usage.meters, details={**usage.details, "type": endpoint})
-        state = self._options.states.get(jsonvalues.text(fields, "state").lower(), TaskState.QUEUED)
+        state = self._options.states.get(jsonvalues.word(fields, "state").lower(), TaskState.QUEUED)
         return AcceptedSubmission(
             upstream_task_id=task_id,
             state=TaskState.QUEUED if state.is_final else state,  # its end is told by a query
@@ -238,9 +238,9 @@ class ViduUpstream:
         silent = [item for item in same_model if "payload" not in item]
         told = [self._task(item, access, "") for item in items if "payload" in item]
         asked = [
-            await self._query(access, jsonvalues.text(item, "id"))
+            await self._query(access, jsonvalues.word(item, "id"))
             for item in silent[: self._options.search_queries_max]
-            if jsonvalues.text(item, "id")
+            if jsonvalues.word(item, "id")
         ]
         found = tuple(task for task in (*told, *asked) if task and task.submission_id == trail.submission_id)
         is_complete = is_complete and len(silent) <= self._options.search_queries_max
@@ -254,10 +254,10 @@ class ViduUpstream:
         """
         nonce = _verify(credential, callback, self._options.callback_age_seconds)
         fields = jsonvalues.decode_fields(callback.body) or {}
-        task_id = jsonvalues.text(fields, "id") or jsonvalues.text(fields, "task_id")
+        task_id = jsonvalues.word(fields, "id") or jsonvalues.word(fields, "task_id")
         if not task_id:
             raise CallbackRefusedError("the body names no task")
-        word = jsonvalues.text(fields, "state") or jsonvalues.text(fields, "status")
+        word = jsonvalues.word(fields, "state") or jsonvalues.word(fields, "status")
         state = self._options.states.get(word.lower())
         return CallbackHint(upstream_task_id=task_id, state=state, nonce=nonce, is_signed=True)
 
@@ -326,21 +326,21 @@ class ViduUpstream:
     ) -> UpstreamError:
         failure = self._failures.refusal(
             answer.status,
-            jsonvalues.text(fields, "reason"),
+            jsonvalues.word(fields, "reason"),
             quoted(jsonvalues.text(fields, "message"), access.credential),
             is_submission=is_submission,
         )
-        trace_id = jsonvalues.text(jsonvalues.as_fields(fields.get("metadata")), "trace_id")
+        trace_id = jsonvalues.word(jsonvalues.as_fields(fields.get("metadata")), "trace_id")
         return UpstreamError(failure, retry_after_seconds=retry_after_seconds(answer), request_id=trace_id)
 
     def _task(self, fields: Fields, access: ChannelAccess, request_id: str) -> UpstreamTask | None:
         """The task of a query or a list; None if it has no id or no state."""
-        task_id, word = jsonvalues.text(fields, "id"), jsonvalues.text(fields, "state")
+        task_id, word = jsonvalues.word(fields, "id"), jsonvalues.word(fields, "state")
         if not task_id or not word:
             return None
         known = self._options.states.get(word.lower())
         state = known or TaskState.RUNNING
-        code = jsonvalues.text(fields, "err_code")
+        code = jsonvalues.word(fields, "err_code")
         if state is TaskState.FAILED:
             state = self._options.ends.get(code.lower(), state)
         creation = jsonvalues.as_fields(next(iter(jsonvalues.as_items(fields.get("creations"))), None))
@@ -350,13 +350,13 @@ class ViduUpstream:
             word=word,
             is_word_known=known is not None,
             has_results="creations" in fields and "credits" in fields,
-            model=jsonvalues.text(fields, "model"),
+            model=jsonvalues.word(fields, "model"),
             video_url=jsonvalues.text(creation, "url") or None,
             cover_url=jsonvalues.text(creation, "cover_url") or None,
             delivered_seconds=_seconds(creation),
             failure=self._failures.failure(quoted(code, access.credential)) if state is TaskState.FAILED else None,
             usage=_usage(fields),
-            submission_id=jsonvalues.text(fields, "payload") or None,
+            submission_id=jsonvalues.word(fields, "payload") or None,
             submitted_at=_unix(jsonvalues.text(fields, "created_at")),
             request_id=request_id,
         )

@@ -33,14 +33,14 @@ class DashscopeReader:
         A failed task's reason stands in `output`, where an error of the call would stand outside.
         """
         output = jsonvalues.as_fields(fields.get("output"))
-        task_id, word = jsonvalues.text(output, "task_id"), jsonvalues.text(output, "task_status")
+        task_id, word = jsonvalues.word(output, "task_id"), jsonvalues.word(output, "task_status")
         if not task_id or not word:
             return None
         state, is_known = self._state(word)
         failure = None
         if state is TaskState.FAILED:
             detail = quoted(jsonvalues.text(output, "message"), credential)
-            failure = self._failures.failure(jsonvalues.text(output, "code"), detail)
+            failure = self._failures.failure(jsonvalues.word(output, "code"), detail)
         usage = jsonvalues.as_fields(fields.get("usage"))
         return UpstreamTask(
             upstream_task_id=task_id,
@@ -54,12 +54,12 @@ class DashscopeReader:
             submitted_at=self._unix(output, "submit_time"),
             started_at=self._unix(output, "scheduled_time"),
             ended_at=self._unix(output, "end_time"),
-            request_id=jsonvalues.text(fields, "request_id"),
+            request_id=jsonvalues.word(fields, "request_id"),
         )
 
     def listed(self, item: Fields) -> UpstreamTask | None:
         """The task of a line of the list, which tells neither results nor reasons; None if it cannot be read."""
-        task_id, word = jsonvalues.text(item, "task_id"), jsonvalues.text(item, "status")
+        task_id, word = jsonvalues.word(item, "task_id"), jsonvalues.word(item, "status")
         if not task_id or not word or word.upper() == UNKNOWN:
             return None
         state, is_known = self._state(word)
@@ -69,17 +69,17 @@ class DashscopeReader:
             word=word,
             is_word_known=is_known,
             has_results=False,
-            model=jsonvalues.text(item, "model_name"),
+            model=jsonvalues.word(item, "model_name"),
             failure=self._failures.failure("") if state is TaskState.FAILED else None,
             submitted_at=_millis(item, "gmt_create"),
             started_at=_millis(item, "start_time"),
             ended_at=_millis(item, "end_time"),
-            request_id=jsonvalues.text(item, "request_id"),
+            request_id=jsonvalues.word(item, "request_id"),
         )
 
     def refusal(self, status: int, fields: Fields, credential: str, *, is_submission: bool) -> Failure:
         """What an HTTP error means."""
-        code = jsonvalues.text(fields, "code")
+        code = jsonvalues.word(fields, "code")
         detail = quoted(jsonvalues.text(fields, "message"), credential)
         if code == "InvalidParameter" and detail.startswith("Model not exist"):
             code = "ModelNotFound"  # an unknown model is told as a bad parameter, of which the customer is innocent

@@ -82,7 +82,7 @@ class DashscopeUpstream:
             headers["x-dashscope-ossresourceresolve"] = "enable"
         fields = await self._ask(access, "POST", form.path, headers=headers, body=body)
         output = jsonvalues.as_fields(fields.get("output"))
-        task_id, request_id = jsonvalues.text(output, "task_id"), jsonvalues.text(fields, "request_id")
+        task_id, request_id = jsonvalues.word(output, "task_id"), jsonvalues.word(fields, "request_id")
         if not task_id:
             raise _unreadable(is_submission=True)
         return AcceptedSubmission(upstream_task_id=task_id, request_id=request_id)
@@ -228,7 +228,7 @@ class DashscopeUpstream:
         self, answer: WebAnswer, fields: Fields, access: ChannelAccess, *, is_submission: bool
     ) -> UpstreamError:
         failure = self._reader.refusal(answer.status, fields, access.credential, is_submission=is_submission)
-        request_id = jsonvalues.text(fields, "request_id")
+        request_id = jsonvalues.word(fields, "request_id")
         return UpstreamError(failure, retry_after_seconds=retry_after_seconds(answer), request_id=request_id)
 
 
