@@ -13,7 +13,7 @@ help:  ## this list
 run: .venv/ok  ## the platform with its sandbox; prints an address, a key and calls to paste
 	@exec $(PY) -m yuanjing serve --sandbox --demo
 
-test: .venv/dev  ## every check and every test
+test: .venv/dev .venv-sdks/ok  ## every check and every test
 	@$(PY) tests/run.py all
 
 check: .venv/dev  ## the fast part: format, lint, layers, types, unit tests
@@ -33,9 +33,10 @@ lock: .venv/uv  ## resolve the pins again
 	$(UV) pip compile -q --no-emit-package yuanjing --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" requirements/dev.in -o requirements/dev.txt
 	$(UV) pip compile -q --no-emit-package yuanjing --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" -c requirements/dev.txt requirements/main.in -o requirements/main.txt
 	$(UV) pip compile -q --no-emit-package yuanjing --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" requirements/bench.in -o requirements/bench.txt
+	$(UV) pip compile -q --no-emit-package yuanjing --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" requirements/sdks.in -o requirements/sdks.txt
 
-clean:  ## remove the environment (never the data in ./var)
-	rm -rf .venv build dist .pytest_cache .ruff_cache .coverage
+clean:  ## remove the environments (never the data in ./var)
+	rm -rf .venv .venv-sdks build dist .pytest_cache .ruff_cache .coverage
 
 .venv/uv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Yuanjing needs Python 3.11 or newer; this is " + sys.version.split()[0])'
@@ -64,4 +65,10 @@ clean:  ## remove the environment (never the data in ./var)
 
 .venv/bench: .venv/dev requirements/bench.txt
 	@$(UV) pip install -q --require-hashes -p .venv -r requirements/bench.txt
+	@touch $@
+
+.venv-sdks/ok: .venv/dev requirements/sdks.txt
+	@echo "Setting up .venv-sdks, the vendors' SDKs (once, some seconds) ..."
+	@$(UV) venv -q --clear -p $(PY) .venv-sdks
+	@$(UV) pip sync -q --require-hashes -p .venv-sdks requirements/sdks.txt
 	@touch $@

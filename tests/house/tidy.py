@@ -13,8 +13,8 @@ FUNCTION_LINES_MAX = 70
 FILE_LINES_MAX = 500
 
 _SKIPPED_FOLDERS = frozenset({
-    ".git", ".hypothesis", ".import_linter_cache", ".node", ".pytest_cache", ".ruff_cache", ".venv", "__pycache__",
-    "build", "dist", "node_modules", "results", "static", "var",
+    ".git", ".hypothesis", ".import_linter_cache", ".node", ".pytest_cache", ".ruff_cache", ".venv", ".venv-sdks",
+    "__pycache__", "build", "dist", "node_modules", "results", "static", "var",
 })  # fmt: skip
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 

@@ -1,5 +1,6 @@
 """The sandbox as one ASGI application."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from yuanjing.kit.clock import Clock, SystemClock
@@ -18,27 +19,30 @@ from yuanjing.sandbox.asgi import (
 from yuanjing.sandbox.chat.service import ChatSimulator
 from yuanjing.sandbox.journal import Entry, Journal
 from yuanjing.sandbox.options import SandboxOptions
+from yuanjing.sandbox.video.service import VideoSimulator
+from yuanjing.sandbox.video.tasks import Render
 
 Simulator = Callable[[Request, Reply, Entry], Awaitable[bool]]
 
 
-def create_app(options: SandboxOptions | None = None, clock: Clock | None = None) -> App:
-    """The application; run it in uvicorn. Without arguments it takes the defaults and the system's clock."""
-    return _Sandbox(options or SandboxOptions(), clock or SystemClock())
+def create_app(options: SandboxOptions | None = None, clock: Clock | None = None, render: Render | None = None) -> App:
+    """The application; run it in uvicorn. Without arguments it takes the defaults, the system's clock and renders."""
+    return _Sandbox(options or SandboxOptions(), clock or SystemClock(), render)
 
 
 class _Sandbox:
-    def __init__(self, options: SandboxOptions, clock: Clock) -> None:
+    def __init__(self, options: SandboxOptions, clock: Clock, render: Render | None) -> None:
         self._options = options
         self._clock = clock
         self._journal = Journal(options.journal_length)
         self._chat = ChatSimulator(options, clock)
-        self._simulators: tuple[Simulator, ...] = (self._chat.handle,)
+        self._video = VideoSimulator(options, clock, render)
+        self._simulators: tuple[Simulator, ...] = (self._video.handle, self._chat.handle)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection's event; see ASGI."""
         if scope["type"] == "lifespan":
-            await _lifespan(receive, send)
+            await self._live(receive, send)
         elif scope["type"] == "http":
             await self._http(scope, receive, send)
         else:
@@ -47,7 +51,7 @@ class _Sandbox:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         reply = Reply(send)
         try:
-            request = await read_request(scope, receive, self._options.body_bytes_max)
+            request = await read_request(scope, receive, self._body_bytes_max(str(scope["path"])))
         except ClientLeftError:
             return
         if await pages.handle(request, reply, self._journal):
@@ -60,6 +64,19 @@ class _Sandbox:
         finally:
             if not entry.ended:
                 self._close(entry, reply, began)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        """From the server's start to its stop: callbacks are posted in between."""
+        async with asyncio.TaskGroup() as group:
+            self._video.start(group)
+            try:
+                await _lifespan(receive, send)
+            finally:
+                self._video.stop()
+
+    def _body_bytes_max(self, path: str) -> int:
+        options = self._options
+        return options.video_body_bytes_max if self._video.claims(path) else options.body_bytes_max
 
     async def _simulate(self, request: Request, reply: Reply, entry: Entry, began: float) -> None:
         for simulator in self._simulators:

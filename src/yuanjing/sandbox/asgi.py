@@ -36,7 +36,14 @@ class _Transport(Protocol):
 class Request:
     """One HTTP request, its body read; header names in lower case.
 
-    `is_too_large`: the body passes the limit, and is left out.
+    Attributes:
+        method: in capitals.
+        path: decoded.
+        query: decoded.
+        headers: by lower-case name; of a repeated one the last.
+        body: as sent.
+        is_too_large: the body passes the limit, and is left out.
+        query_string: the query as sent, without the question mark.
     """
 
     method: str
@@ -45,6 +52,7 @@ class Request:
     headers: dict[str, str]
     body: bytes
     is_too_large: bool = False
+    query_string: str = ""
 
     @property
     def credential(self) -> str | None:
@@ -74,13 +82,15 @@ async def read_request(scope: Scope, receive: Receive, body_bytes_max: int) -> R
         size += len(part)
         parts.append(part)
         more = bool(message.get("more_body", False)) and size <= body_bytes_max
+    query_string = cast("bytes", scope.get("query_string", b"")).decode("latin-1")
     return Request(
         method=str(scope["method"]),
         path=str(scope["path"]),
-        query=parse_qs(cast("bytes", scope.get("query_string", b"")).decode("latin-1")),
+        query=parse_qs(query_string),
         headers={name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers},
         body=b"".join(parts) if size <= body_bytes_max else b"",
         is_too_large=size > body_bytes_max,
+        query_string=query_string,
     )
 
 

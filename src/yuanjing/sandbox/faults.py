@@ -154,13 +154,27 @@ class Asked:
     unknown: tuple[str, ...] = ()
 
 
+def words_in(text: str) -> list[tuple[str, str]]:
+    """Every `sandbox:<word>[=N]` in `text`, whatever it means: the word and its digits, "" without a number."""
+    return _WORD.findall(text)
+
+
+def word_of_credential(credential: str, accepted: Collection[str]) -> tuple[str, str] | None:
+    """The word and digits of `<accepted>-fail-<word>[=N]`, whatever they mean; None if it is no such credential."""
+    for one in accepted:
+        match = _CREDENTIAL.match(credential.removeprefix(one + _FAIL))
+        if credential.startswith(one + _FAIL) and match:
+            return match[1], match[2] or ""
+    return None
+
+
 def parse(text: str) -> Asked:
     """The magic words in `text`: the first fault counts, and the first `tokens` beside it."""
     fault: Fault | None = None
     number = 0.0
     tokens: int | None = None
     unknown: list[str] = []
-    for word, digits in _WORD.findall(text):
+    for word, digits in words_in(text):
         if word not in WORDS:
             unknown.append(word)
         elif word == Fault.TOKENS:
@@ -175,11 +189,11 @@ def of_credential(credential: str, accepted: Collection[str]) -> Asked | None:
     """What the credential itself asks for; None if it is not accepted."""
     if credential in accepted:
         return Asked()
-    for one in accepted:
-        match = _CREDENTIAL.match(credential.removeprefix(one + _FAIL))
-        if credential.startswith(one + _FAIL) and match and match[1] in WORDS:
-            return parse(f"sandbox:{match[0]}")
-    return None
+    found = word_of_credential(credential, accepted)
+    if found is None or found[0] not in WORDS:
+        return None
+    word, digits = found
+    return parse(f"sandbox:{word}={digits}" if digits else f"sandbox:{word}")
 
 
 def merge(credential: Asked, message: Asked) -> Asked:

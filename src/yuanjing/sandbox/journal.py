@@ -32,11 +32,12 @@ class Entry:
         flavour: whose wire format answered.
         credential: the last four characters of the credential.
         model: the model that was asked for.
+        task_id: the video task that was made or named; None if none was.
         stream: whether a stream was asked for.
         include_usage: whether the stream's usage was asked for.
         messages: how many messages it had.
         status: the HTTP status; 0 if none was sent.
-        fault: the fault that was applied.
+        fault: the fault that was applied; of a video task all magic words, between commas.
         prompt_tokens: as last reported to the client; None if no usage was reported.
         completion_tokens: likewise.
         cached_tokens: likewise.
@@ -55,6 +56,7 @@ class Entry:
     flavour: str = ""
     credential: str = ""
     model: str | None = None
+    task_id: str | None = None
     stream: bool = False
     include_usage: bool = False
     messages: int = 0

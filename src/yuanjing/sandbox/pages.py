@@ -6,6 +6,8 @@ from yuanjing.sandbox.asgi import Reply, Request
 from yuanjing.sandbox.chat.flavours import FLAVOURS
 from yuanjing.sandbox.faults import FAULTS, Fault
 from yuanjing.sandbox.journal import Journal
+from yuanjing.sandbox.video.magic import WORDS, Word
+from yuanjing.sandbox.video.service import VIDEO_BASES
 
 LIMIT = 50
 LIMIT_MAX = 1000
@@ -50,12 +52,26 @@ async def _index(request: Request, reply: Reply) -> None:
         for fault, doc in FAULTS.items()
     }
     bases = {flavour.name: list(flavour.bases) for flavour in FLAVOURS}
-    await reply.json(200, {"magic_words": words, "flavours": bases, "journal": "/sandbox/journal"})
+    body = {
+        "magic_words": words,
+        "flavours": bases,
+        "video_magic_words": {
+            _video_word(word): {"effect": doc.effect, "default": doc.default} for word, doc in WORDS.items()
+        },
+        "video_bases": VIDEO_BASES,
+        "journal": "/sandbox/journal",
+    }
+    await reply.json(200, body)
 
 
 def _word(fault: Fault) -> str:
     number = FAULTS[fault].number
     return f"sandbox:{fault}={number}" if number else f"sandbox:{fault}"
+
+
+def _video_word(word: Word) -> str:
+    number = WORDS[word].number
+    return f"sandbox:{word}={number}" if number else f"sandbox:{word}"
 
 
 def _page() -> str:
@@ -65,9 +81,16 @@ def _page() -> str:
         for fault, doc in FAULTS.items()
     )
     bases = "".join(f"<li>{flavour.name}: <code>{flavour.bases[0]}</code></li>" for flavour in FLAVOURS)
+    effects = "".join(
+        f"<tr><td><code>{_video_word(word)}</code></td><td>{html.escape(doc.effect)}</td></tr>"
+        for word, doc in WORDS.items()
+    )
+    video = "".join(f"<li>{name}: <code>{base}</code></li>" for name, base in VIDEO_BASES.items())
     return (
         f"<!doctype html><html lang=en><meta charset=utf-8><title>Sandbox</title><style>{_STYLE}</style>"
         f"<h1>Sandbox</h1><p>Put a magic word into the last user message.</p>"
         f"<table><tr><th>Word<th>In a stream<th>In a plain answer</tr>{words}</table>"
-        f"<h2>Flavours</h2><ul>{bases}</ul><p><a href=/sandbox/journal>Journal</a></p></html>"
+        f"<h2>Flavours</h2><ul>{bases}</ul>"
+        f"<h2>Video</h2><ul>{video}</ul><p>Put magic words into the prompt; several may stand together.</p>"
+        f"<table><tr><th>Word<th>Effect</tr>{effects}</table><p><a href=/sandbox/journal>Journal</a></p></html>"
     )

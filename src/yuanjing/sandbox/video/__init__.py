@@ -1,0 +1,1 @@
+"""Simulated video providers: asynchronous tasks over the real wire protocols, real MP4 files as results."""
