@@ -64,10 +64,10 @@ async def base() -> HttpToolsProtocol:
 
 def test_the_version_is_in_the_tested_range():
     major, minor = (int(part) for part in importlib.metadata.version("uvicorn").split(".")[:2])
-    assert (0, 53) <= (major, minor) < (0, 55)
+    assert (0, 54) <= (major, minor) < (0, 55)
     requires = importlib.metadata.requires("yuanjing") or []
     (pinned,) = [r for r in requires if r.startswith("uvicorn")]
-    assert ">=0.53" in pinned
+    assert ">=0.54" in pinned
     assert "<0.55" in pinned
 
 
