@@ -121,7 +121,7 @@ def test_usage(yuanjing):
 def test_a_breach_fails_the_verification(yuanjing, environment):
     breach = Breach(check="accounts", subject="live revenue", message="is 1, its entries give 2")
 
-    async def broken(*_args):
+    async def broken(*_args, **_options):
         return VerifyReport(checked={"accounts": 1}, breaches=[breach], breaches_total=1, checked_at=0.0)
 
     environment.setattr("yuanjing.usecases.verify.verify", broken)

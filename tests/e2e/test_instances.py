@@ -12,7 +12,7 @@ import pytest
 from tests.support.load import PATH, chat_body, wait_until
 from tests.support.platform import Platform
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 
 def chat(platform: Platform) -> int:

@@ -12,7 +12,7 @@ import pytest
 from tests.support.load import MODEL, Load, ask, balance, chat_body, spend_until_refused, wait_until
 from tests.support.platform import Platform
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 GRANT = "0.2"
 
 

@@ -14,7 +14,7 @@ from tests.support.platform import Platform
 HOT_PATHS = ("/v1/chat/completions", "/llmage/v1/chat/completions")
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_answers_are_as_documented(tmp_path):
     settings = {"YUANJING_SANDBOX_TIME_SCALE": "0"}
     with Platform(tmp_path / "var", **settings) as platform:

@@ -54,7 +54,7 @@ def owned(platform):
     return Decimal(test["available"]) + Decimal(test["held"])
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_from_one_command_to_an_exact_bill(tmp_path):
     with Platform(tmp_path / "var") as platform:
         first_key, printed = platform.key, platform.text

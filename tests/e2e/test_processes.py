@@ -18,7 +18,7 @@ from tests.support.platform import Platform
 
 from yuanjing.bootstrap.supervisor import count_requests
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 
 def is_alive(pid: int) -> bool:

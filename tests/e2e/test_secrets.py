@@ -41,7 +41,7 @@ def call_in_every_way(platform: Platform, key: str) -> tuple[list[str], int]:
     return errors, good
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_no_canary_is_found_anywhere(tmp_path):
     settings = {"YUANJING_LOG_LEVEL": "debug", "YUANJING_SANDBOX_TIME_SCALE": "0"}
     with Platform(tmp_path / "var", **settings) as platform:

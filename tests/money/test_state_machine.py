@@ -10,6 +10,7 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Coroutine
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -488,5 +489,6 @@ MACHINE_SETTINGS = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
+pytestmark = pytest.mark.timeout(300)  # one test with very many steps
 TestMoneyInMemory = MoneyMachine.TestCase
 TestMoneyInMemory.settings = MACHINE_SETTINGS

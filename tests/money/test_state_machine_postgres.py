@@ -45,5 +45,6 @@ def machine(postgres: PostgresServer, postgres_template: str) -> Iterator[type[M
         postgres.drop_database(name)
 
 
+@pytest.mark.timeout(300)
 def test_money_on_postgres(machine):
     run_state_machine_as_test(machine, settings=EXAMPLES)

@@ -7,6 +7,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 from tests.money.test_state_machine import MACHINE_SETTINGS, MoneyMachine
 from tests.support.money import FlakyStore, World
@@ -54,5 +55,6 @@ class SqliteMoneyMachine(MoneyMachine):
             shutil.rmtree(self.folder)
 
 
+pytestmark = pytest.mark.timeout(300)
 TestMoneyOnSqlite = SqliteMoneyMachine.TestCase
 TestMoneyOnSqlite.settings = settings(MACHINE_SETTINGS, max_examples=15, stateful_step_count=30)

@@ -34,7 +34,7 @@ class Provider:
         protocol: the wire protocol, e.g. `openai_compatible`.
         base_url: the documented address, without a trailing slash; a channel may have another.
         sandbox_path: where the sandbox serves this provider's flavour, e.g. `/compatible-mode/v1`.
-        quirks: names of deviations from the protocol, see docs/reference/providers.md.
+        quirks: names of deviations from the protocol, see docs/reference/catalog.md.
     """
 
     id: str
