@@ -202,6 +202,9 @@ def test_an_idle_connection_keeps_no_body():
             client.send(post(body))
             assert client.receive().status in (400, 404)
             assert connections(r)[0].cycle.received_bytes == 0
+        client.send(post(b"x" * 50_000, key="yj_test_nonsense"))
+        assert client.receive().status == 401
+        assert connections(r)[0].cycle.received_bytes == 0
         assert r.gateway.counters.large_body_bytes == 0
 
 

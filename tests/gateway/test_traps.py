@@ -387,13 +387,14 @@ def test_nothing_is_served_after_the_last_answer(first):
             assert len(r.upstream.requests) == 1 + (number + 1 if answer.status == 200 else 0)
 
 
+@pytest.mark.parametrize("size", [1000, 2000], ids=["small read", "larger"])
 @pytest.mark.parametrize("chunks", [None, 500])
 @pytest.mark.parametrize("second", [post(), cold(path=b"/until-gone")], ids=["hot", "cold"])
-def test_nothing_is_served_after_a_body_that_was_too_large(chunks, second):
+def test_nothing_is_served_after_a_body_that_was_too_large(chunks, second, size):
     with rig([forever(echo)], request_body_bytes_max=1000) as r:
         warm(r)
         client = r.client()
-        client.send(post(chat_body(text="x" * 2000), chunks=chunks) + second)
+        client.send(post(chat_body(text="x" * size), chunks=chunks) + second)
         assert client.receive().status == 413
         assert client.is_at_end()
         time.sleep(0.05)
@@ -417,6 +418,42 @@ def test_nothing_is_served_after_the_last_answer_of_many_in_one_read(before, beh
         sender.join()
         total = r.server._server.server_state.total_requests
         assert (len(r.upstream.requests), total) == (2, 1 + before + 1)
+
+
+@pytest.mark.parametrize("second", [post(), cold(path=b"/until-gone")], ids=["hot", "cold"])
+def test_nothing_is_served_after_the_last_answer_of_a_stopping_server(second):
+    with rig([forever(echo)], is_stopped_by_test=True) as r:
+        warm(r)
+        client = r.client()
+        wait_for(lambda: len(r.server._server.server_state.connections) == 2)
+        r.server.call(lambda: [c.shutdown() for c in r.server._server.server_state.connections])
+        client.send(post(key=BAD_KEY) + second)
+        assert client.receive().headers[b"connection"] == b"close"
+        assert client.is_at_end()
+        assert r.channel().attempts == 1
+        assert not r.server.cold_notes
+
+
+def test_a_client_that_sends_on_after_its_last_request_can_read_the_answer():
+    gate = threading.Event()
+    with rig([request, wait(gate), send(plain())]) as r:
+        client = r.client()
+        client.send(post(headers=b"connection: close\r\n") + post() * 20)
+        r.upstream.wait_requests(1)
+        gate.set()
+        assert client.receive().status == 200
+        for _ in range(20):  # a reset would end this
+            client.send(post())
+            time.sleep(0.005)
+        assert client.is_at_end()
+
+
+def test_what_follows_a_last_cold_request_does_not_cut_its_answer():
+    with rig([forever(echo)]) as r:
+        client = r.client()
+        client.send(cold(b"x", b"/sleep", headers=b"connection: close\r\n") + post() * 500)
+        assert client.receive().body == b"cold:/sleep:x"
+        assert not r.upstream.requests
 
 
 def send_what_can_be_sent(client: RawClient, data: bytes) -> None:
