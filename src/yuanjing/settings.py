@@ -223,7 +223,7 @@ class Settings(BaseModel):
     """The largest header of a provider's answer."""
     ca_file: str | None = None
     """File of certificate authorities for connections to providers; the default is the system's."""
-    upstream_connections_max: Annotated[int, Field(ge=1, le=65_536)] = 256
+    upstream_connections_max: Annotated[int, Field(ge=1, le=65_536)] = 4096
     """Connections of one gateway process to one channel; a channel may have a lower number."""
     upstream_idle_seconds: Seconds = 30.0
     """An idle connection to a provider is closed after this time."""

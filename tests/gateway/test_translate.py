@@ -483,6 +483,22 @@ def test_the_id_is_that_of_the_first_chunk_that_has_one(scripted, upstream):
     assert {c["id"] for c in reply.chunks} == {last_chunk()["id"]}
 
 
+@every_mode
+@pytest.mark.parametrize("cached", [None, 0, 2])
+def test_the_usual_usage_is_written_as_any_other(scripted, upstream, mode, cached):
+    """The template and the encoder write the same; a field more sends it to the encoder."""
+    details = {} if cached is None else {"prompt_tokens_details": {"cached_tokens": cached}}
+    usual = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10} | details
+    by_template, _ = told(scripted, upstream, ("llmage", mode), usual)
+    by_encoder, _ = told(scripted, upstream, ("llmage", mode), usual | {"x": 1})
+    written = by_template.body.partition(b'"usage": ')[2].partition(b', "llmusageid"')[0]
+    assert (
+        by_encoder.body.partition(b'"usage": ')[2].partition(b', "llmusageid"')[0].replace(b', "x": 1', b"") == written
+    )
+    assert written.startswith(b"{")
+    assert written.endswith(b', "currency": "CNY"}')
+
+
 def test_an_event_over_several_lines_stays_one_line(scripted, upstream):
     lines = [
         b'data: {"id":"c","object":"chat.completion.chunk","created":1,',

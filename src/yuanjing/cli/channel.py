@@ -56,7 +56,7 @@ def add(  # noqa: PLR0913  # the options of one command
         base_url=base_url,
         priority=0 if priority is None else priority,
         weight=100 if weight is None else weight,
-        connections_max=256 if connections_max is None else connections_max,
+        connections_max=4096 if connections_max is None else connections_max,
         offers=tuple(offer or ()),
         upstream_models=_read_models(upstream_model or []),
     )

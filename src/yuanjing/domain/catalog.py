@@ -130,7 +130,7 @@ class Channel:
     credential: bytes
     priority: int = 0
     weight: int = 100
-    connections_max: int = 256
+    connections_max: int = 4096
     is_enabled: bool = True
     offers: tuple[str, ...] = ()
     upstream_models: Mapping[str, str] = field(default_factory=dict[str, str])

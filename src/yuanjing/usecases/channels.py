@@ -34,7 +34,7 @@ class ChannelDraft:
     base_url: str = ""
     priority: int = 0
     weight: int = 100
-    connections_max: int = 256
+    connections_max: int = 4096
     offers: tuple[str, ...] = ()
     upstream_models: Mapping[str, str] = field(default_factory=dict[str, str])
 

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import UNSET, Raw
 
 from yuanjing.domain.dialects import error_object
+from yuanjing.domain.money import format_amount
 from yuanjing.gateway.translate import openai_openai, wire
 from yuanjing.gateway.translate.wire import AnswerContext, BadAnswerError, Bill
 
@@ -152,7 +153,7 @@ class LlmageAnswer:
         """The end of a stream: the usage chunk, always, and `[DONE]`."""
         if not self._before:
             self._begin("", 0, "")
-        usage = json.dumps(_usage(self.context, bill, is_stream=True))
+        usage = _usage_json(self.context, bill, is_stream=True)
         chunk = (
             f'data: {self._before}[]{self._between}, "finish": "1", "usage": {usage}, '
             f'"llmusageid": "{self.context.usage_id}"}}\n\ndata: [DONE]\n\n'
@@ -214,7 +215,7 @@ class LlmageAnswer:
             choices.append(f'{{"finish_reason": {reason}, "index": {choice.index}, "message": {message}}}')
         first = encode_basestring(usual.choices[0].message.content or "")
         model = context.model if context.renames_model or not usual.model else usual.model
-        usage = json.dumps(_usage(context, bill, is_stream=False), ensure_ascii=False)
+        usage = _usage_json(context, bill, is_stream=False)
         return (
             f'{{"id": {encode_basestring(usual.id)}, "object": "chat.completion", "created": {usual.created}, '
             f'"choices": [{", ".join(choices)}], "model": {encode_basestring(model)}, "reasoning_content": null, '
@@ -240,6 +241,18 @@ def _plain_choice(choice: dict[str, object]) -> dict[str, object]:
     }
     result.update({k: v for k, v in choice.items() if k not in result and k != "usage" and v is not None})
     return result
+
+
+def _usage_json(context: AnswerContext, bill: Bill, *, is_stream: bool) -> str:
+    """The usage object as it is written: the usual one by template."""
+    if bill.is_estimated or not wire.is_usual(context.usage_json):
+        return json.dumps(_usage(context, bill, is_stream=is_stream), ensure_ascii=is_stream)
+    usage = bill.usage
+    given, made = f'"prompt_tokens": {usage.input_tokens}', f'"completion_tokens": {usage.output_tokens}'
+    cached = f'"prompt_tokens_details": {{"cached_tokens": {usage.cache_read_tokens}}}'
+    total = f'"total_tokens": {usage.input_tokens + usage.output_tokens}'
+    counts = f"{total}, {made}, {given}, {cached}" if is_stream else f"{made}, {given}, {cached}, {total}"
+    return f'{{{counts}, "cost": "{format_amount(bill.charge_nanos)}", "currency": "{wire.CURRENCY}"}}'
 
 
 def _usage(context: AnswerContext, bill: Bill, *, is_stream: bool) -> dict[str, object]:

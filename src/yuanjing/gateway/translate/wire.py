@@ -131,6 +131,19 @@ class _Usage(msgspec.Struct, gc=False):
     cached_tokens: int | None = None
 
 
+class _UsualDetails(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    cached_tokens: int | None = None
+
+
+class _UsualUsage(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """A usage object that says nothing beyond what every answer's says."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int | None = None
+    prompt_tokens_details: _UsualDetails | None = None
+
+
 class _LooseUsage(msgspec.Struct, gc=False):
     prompt_tokens: Raw = Raw(b"null")
     completion_tokens: Raw = Raw(b"null")
@@ -145,6 +158,7 @@ decode_plain = msgspec.json.Decoder(PlainAnswer).decode
 decode_loose = msgspec.json.Decoder(LooseAnswer).decode
 decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 _decode_usage = msgspec.json.Decoder(_Usage).decode
+_decode_usual_usage = msgspec.json.Decoder(_UsualUsage).decode
 _decode_loose_usage = msgspec.json.Decoder(_LooseUsage).decode
 _decode_number = msgspec.json.Decoder(int | float | None).decode
 _decode_details = msgspec.json.Decoder(_Details | None).decode
@@ -332,6 +346,15 @@ def with_cost(context: AnswerContext, answer: bytes, bill: Bill) -> bytes | None
         return None
     cost = f'{usage[:-1].decode()},"cost":"{format_amount(bill.charge_nanos)}","currency":"{CURRENCY}"}}'
     return answer.replace(usage, cost.encode(), 1)
+
+
+def is_usual(usage_json: bytes) -> bool:
+    """Whether a usage object has no field but those that templates write themselves."""
+    try:
+        _decode_usual_usage(usage_json)
+    except msgspec.MsgspecError:
+        return False
+    return True
 
 
 def usage_fields(context: AnswerContext, bill: Bill) -> dict[str, Raw]:
