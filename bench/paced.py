@@ -22,7 +22,8 @@ import uvloop
 
 from bench.upstream import CHUNKS
 
-_STAMP = re.compile(rb"@(\d{19})-(\d{19}) ")
+_STAMP = re.compile(rb'"delta": ?\{[^{}@]*@(\d{19})-(\d{19}) ')
+"""Where a chunk's text begins; the llmage dialect repeats the text at the chunk's top."""
 _HTTP_OK = 200
 _CONNECT_AT_ONCE = 200
 
