@@ -445,44 +445,6 @@ def test_usage_is_told_once_and_at_the_end(scripted, upstream, dialect, place, a
     assert all(c["choices"] == [] and c["usage"]["cost"] for c in told)
 
 
-def test_who_asks_for_usage_in_each_chunk_gets_it(scripted, upstream):
-    choice = {"index": 0, "delta": {"content": "x"}, "finish_reason": "stop"}
-    upstream.answer = stream(last_chunk(choices=[choice], usage=BELIEVED), b"[DONE]")
-    options = {"include_usage": True, "continuous_usage_stats": True}
-    reply = post(scripted, "openai", user("x", stream=True, stream_options=options))
-    assert [c["usage"]["prompt_tokens"] for c in reply.chunks] == [7, 7]
-
-
-@every_dialect
-def test_a_stream_without_an_answer_is_none(scripted, upstream, dialect):
-    upstream.answer = stream(b"[DONE]")
-    before = len(scripted.spool.records)
-    reply = post(scripted, dialect, user("x", stream=True))
-    assert reply.status == 502
-    assert scripted.spool.records[before:] == []
-
-
-def test_the_top_of_a_seed_chunk_is_the_first_choices(scripted, upstream):
-    deltas = [
-        [{"index": 1, "delta": {"content": "B", "reasoning_content": "b"}}],
-        [{"index": 0, "delta": {"content": "A"}, "finish_reason": "stop"}],
-        [{"index": 1, "delta": {}, "finish_reason": "stop"}],
-    ]
-    upstream.answer = stream(*[last_chunk(choices=d) for d in deltas], b"[DONE]")
-    reply = post(scripted, "llmage", user("x", stream=True, n=2))
-    assert [c["content"] for c in reply.chunks[:-1]] == ["", "A", ""]
-    assert {c["reasoning_content"] for c in reply.chunks[:-1]} == {None}
-
-
-def test_the_id_is_that_of_the_first_chunk_that_has_one(scripted, upstream):
-    empty = {"id": "", "object": "", "created": 0, "model": "", "choices": []}
-    upstream.answer = stream(
-        empty, last_chunk(choices=[{"index": 0, "delta": {"content": "x"}}]), last_chunk(), b"[DONE]"
-    )
-    reply = post(scripted, "llmage", user("x", stream=True))
-    assert {c["id"] for c in reply.chunks} == {last_chunk()["id"]}
-
-
 @every_mode
 @pytest.mark.parametrize("cached", [None, 0, 2])
 def test_the_usual_usage_is_written_as_any_other(scripted, upstream, mode, cached):

@@ -18,7 +18,7 @@
 | 14 | graceful stop cuts or stalls | test_drain |
 | 15 | the lifespan ends after the connections | test_drain: test_the_stop_returns_every_lease |
 | 16-19 | signals and processes | not of the protocol: with the serve command |
-| 20 | total_requests and the keep-alive timer | test_total_requests_*, test_keep_alive_* |
+| 20 | total_requests and the keep-alive timer | test_total_requests_*; test_keep_alive |
 | 21 | one read holds thousands of requests, and the loop reads on before anybody else | test_floods: the loop |
 | 22 | trailers are appended to the headers | test_floods: test_trailers_* |
 | 23 | the kernel asks for more of an answer only when much of it is gone | test_slow_readers |
@@ -35,7 +35,6 @@ from tests.support.rig import Rig, bill, rig, wait_for
 from tests.support.upstream import (
     END,
     STREAM_HEAD,
-    Request,
     chunk,
     echo,
     event,
@@ -478,47 +477,6 @@ def test_total_requests_counts_every_answer_once():
         cut.send(post(version=b"1.0"))
         cut.receive()
         wait_for(lambda: r.server._server.server_state.total_requests == 7, 1.0)
-
-
-def test_keep_alive_timer_closes_an_idle_connection_in_time():
-    with rig([forever(echo)], keep_alive_seconds=1) as r:
-        for sent in (b"", post(), cold(b"x"), post(key=BAD_KEY), cold(b"x") + post(), post() + cold(b"x")):
-            client = r.client()
-            client.send(sent)
-            for _ in range(sent.count(b"HTTP/1.1")):
-                client.receive()
-        began = time.monotonic()
-        connections = r.server._server.server_state.connections
-        wait_for(lambda: len(connections) < 6)
-        assert time.monotonic() - began > 0.7
-        wait_for(lambda: not connections, 1.4 - (time.monotonic() - began))
-
-
-def test_keep_alive_timer_runs_when_a_body_ends_after_its_answer():
-    with rig([forever(echo)], keep_alive_seconds=1) as r:
-        client = r.client()
-        whole = cold(b"x" * 1000, b"/early")
-        client.send(whole[:-100])
-        assert client.receive().body == b"cold:/early:"
-        client.send(whole[-100:])
-        wait_for(lambda: not r.server._server.server_state.connections, 3.0)
-
-
-def test_keep_alive_timer_does_not_run_during_an_answer():
-    def slow(got: Request) -> bytes:
-        time.sleep(1.3 if got.json["messages"][0]["content"] == "late" else 0.0)
-        return echo(got)
-
-    with rig([forever(slow)], keep_alive_seconds=1) as r:
-        clients = []
-        for before in (b"", post(key=BAD_KEY), cold(b"x"), post()):
-            client = r.client()
-            clients.append((client, before.count(b"HTTP/1.1")))
-            client.send(before + post(chat_body(text="late")))
-        for client, count in clients:
-            for _ in range(count):
-                client.receive()
-            assert client.receive().text == "late"
 
 
 def test_the_right_bill_after_everything():

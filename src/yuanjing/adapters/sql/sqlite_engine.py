@@ -1,6 +1,7 @@
 """Connections to a SQLite file, by the one copy of SQLite that this process may use."""
 
 import sys
+import time
 from collections.abc import Collection
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from sqlalchemy import exc
 from yuanjing.adapters.sql.options import StoreOptions
 from yuanjing.domain.errors import StoreUnavailableError
 
+_BUSY_PAUSE_SECONDS = 0.02
 _WAL_SINCE = (3, 7, 0)
 _WAL_SAFE_SINCE = (3, 51, 3)
 _WAL_SAFE_BACKPORTS = ((3, 44, 6), (3, 50, 7))
@@ -83,13 +85,27 @@ def create_sqlite_engine(path: Path, options: StoreOptions) -> sa.Engine:
         conn = pysqlite3.connect(path, timeout=options.busy_seconds, isolation_level=None, check_same_thread=False)
         try:
             for pragma in pragmas:
-                conn.execute(f"PRAGMA {pragma}").close()
+                _set(conn, pragma, options.busy_seconds)
         except pysqlite3.Error:
             conn.close()
             raise
         return conn
 
     return sa.create_engine("sqlite+pysqlite://", creator=connect, module=pysqlite3, poolclass=sa.pool.NullPool)
+
+
+def _set(conn: pysqlite3.Connection, pragma: str, busy_seconds: float) -> None:
+    """Changing a new file to WAL does not wait for others who do the same, as a statement does."""
+    until = time.monotonic() + busy_seconds
+    while True:
+        try:
+            conn.execute(f"PRAGMA {pragma}").close()
+        except pysqlite3.Error as error:
+            if not is_busy(error) or time.monotonic() >= until:
+                raise
+        else:
+            return
+        time.sleep(_BUSY_PAUSE_SECONDS)
 
 
 def is_busy(error: BaseException) -> bool:
