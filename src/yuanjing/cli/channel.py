@@ -8,7 +8,7 @@ import typer
 from yuanjing.cli import tables
 from yuanjing.cli.runtime import ExitCode, JsonFlag, TestFlag, book_of, run, show
 from yuanjing.cli.views import to_json_channel
-from yuanjing.domain.catalog import Channel
+from yuanjing.domain.catalog import CHANNEL_CONNECTIONS_MAX, Channel
 from yuanjing.domain.errors import InvalidInputError
 from yuanjing.usecases import channels
 from yuanjing.usecases.channels import ChannelChange, ChannelDraft
@@ -56,7 +56,7 @@ def add(  # noqa: PLR0913  # the options of one command
         base_url=base_url,
         priority=0 if priority is None else priority,
         weight=100 if weight is None else weight,
-        connections_max=4096 if connections_max is None else connections_max,
+        connections_max=CHANNEL_CONNECTIONS_MAX if connections_max is None else connections_max,
         offers=tuple(offer or ()),
         upstream_models=_read_models(upstream_model or []),
     )

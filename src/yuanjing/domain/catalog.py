@@ -17,6 +17,10 @@ class Operation(StrEnum):
     REFERENCE_TO_VIDEO = "reference_to_video"
 
 
+CHANNEL_CONNECTIONS_MAX = 4096
+"""Open connections of one gateway process to a channel that says nothing else; as many as it has requests in work."""
+
+
 class OnDisconnect(StrEnum):
     """What happens upstream when a client leaves: stop there, or read on for the exact usage."""
 
@@ -130,7 +134,7 @@ class Channel:
     credential: bytes
     priority: int = 0
     weight: int = 100
-    connections_max: int = 4096
+    connections_max: int = CHANNEL_CONNECTIONS_MAX
     is_enabled: bool = True
     offers: tuple[str, ...] = ()
     upstream_models: Mapping[str, str] = field(default_factory=dict[str, str])

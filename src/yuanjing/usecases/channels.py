@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from yuanjing.domain.catalog import Channel, Provider
+from yuanjing.domain.catalog import CHANNEL_CONNECTIONS_MAX, Channel, Provider
 from yuanjing.domain.errors import InvalidInputError, NotFoundError
 from yuanjing.domain.money import Book
 from yuanjing.kit.baseurl import parse_base_url
@@ -34,7 +34,7 @@ class ChannelDraft:
     base_url: str = ""
     priority: int = 0
     weight: int = 100
-    connections_max: int = 4096
+    connections_max: int = CHANNEL_CONNECTIONS_MAX
     offers: tuple[str, ...] = ()
     upstream_models: Mapping[str, str] = field(default_factory=dict[str, str])
 
