@@ -19,19 +19,17 @@ _MARK = "BENCH "
 _HTTP_OK = 200
 
 # Exact microseconds from wrk's own histogram; its printed table rounds them.
-_SCRIPT = """
-wrk.method = "POST"
-wrk.body = %s
-%s
+RESULT_SCRIPT = """
 function done(summary, latency, requests)
   local e = summary.errors
   io.write(string.format(
-    'BENCH {"requests":%%d,"duration_us":%%d,"p50_us":%%d,"p99_us":%%d,"max_us":%%d,' ..
-    '"connect":%%d,"read":%%d,"write":%%d,"status":%%d,"timeout":%%d}\\n',
+    'BENCH {"requests":%d,"duration_us":%d,"p50_us":%d,"p99_us":%d,"max_us":%d,' ..
+    '"connect":%d,"read":%d,"write":%d,"status":%d,"timeout":%d}\\n',
     summary.requests, summary.duration, latency:percentile(50), latency:percentile(99), latency.max,
     e.connect, e.read, e.write, e.status, e.timeout))
 end
 """
+"""What has wrk print its result; without more, it gets the URL."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +99,8 @@ def write_script(folder: Path, body: bytes, headers: dict[str, str]) -> Path:
     """Write wrk's Lua script; JSON's string escapes are Lua's for the plain ASCII that is used here."""
     lines = [f"wrk.headers[{json.dumps(name)}] = {json.dumps(value)}" for name, value in headers.items()]
     script = folder / "wrk.lua"
-    script.write_text(_SCRIPT % (json.dumps(body.decode("ascii")), "\n".join(lines)))
+    lines += ['wrk.method = "POST"', f"wrk.body = {json.dumps(body.decode('ascii'))}"]
+    script.write_text("\n".join(lines) + RESULT_SCRIPT)
     return script
 
 

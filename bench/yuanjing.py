@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,13 +56,17 @@ def _command(data_dir: Path) -> list[str]:
 
 
 def _run(data_dir: Path, *arguments: str, stdin: str = "") -> dict[str, Any]:
-    """Run one command and return its JSON answer ({} when it has none).
+    return run_command(_command(data_dir), *arguments, stdin=stdin)
+
+
+def run_command(words: Sequence[str], *arguments: str, stdin: str = "") -> dict[str, Any]:
+    """Run one command of ours, begun by `words`, and return its JSON answer ({} when it has none).
 
     Raises:
         BenchError: The command failed; with what it said.
     """
     done = subprocess.run(
-        [*_command(data_dir), *arguments],
+        [*words, *arguments],
         cwd=ROOT,
         input=stdin,
         capture_output=True,

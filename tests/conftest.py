@@ -1,9 +1,16 @@
 """What tests of every layer may use."""
 
+import sys
 from collections.abc import Iterator
 
+import pysqlite3
 import pytest
+from hypothesis import settings
 from tests.support.postgres import PostgresServer, find_binaries, run_apart
+
+sys.modules.setdefault("sqlite3", pysqlite3)  # schemathesis asks for it; a process has one copy of SQLite only
+settings.register_profile("yuanjing", deadline=None)  # how long an example takes is the machine's affair
+settings.load_profile("yuanjing")
 
 
 @pytest.fixture(scope="session")

@@ -57,6 +57,15 @@ def test_a_complete_file():
     assert set(draft.offer.parameters["properties"]) >= {"messages", "temperature", "tools"}
 
 
+def test_what_may_cost_more_is_refused_unless_the_file_says_otherwise():
+    limits = parse_document("f", OFFER).offers[0].offer.chat
+    assert "service_tier" in limits.refused_fields
+    assert "web_search" in limits.refused_tools
+    text = OFFER.replace("[price]", 'refused_fields = ["web_search_options"]\nrefused_tools = []\n[price]')
+    limits = parse_document("f", text).offers[0].offer.chat
+    assert (limits.refused_fields, limits.refused_tools) == (("web_search_options",), ())
+
+
 def test_parameters_are_the_base_with_changes():
     text = OFFER.replace(
         "[price]",
@@ -95,6 +104,12 @@ def test_parameters_are_the_base_with_changes():
         ("[price]", "[offer.parameters.properties]\nx = 1\n[price]", 14, "table of JSON Schema"),
         ("[price]", "[[offer.parameters]]\n[price]", 13, "must be a table"),
         ("[[price.tier]]", "[[price.teir]]", 13, "at least one [[price.tier]]"),
+        ("[price]", "refused_fields = ['max_tokens']\n[price]", 13, "which the platform reads itself"),
+        ("[price]", "refused_fields = ['two words']\n[price]", 13, "not 'two words'"),
+        ("[price]", "refused_fields = [" + "'a', " * 51 + "]\n[price]", 13, "at most 50 names"),
+        ("[price]", "refused_fields = 'service_tier'\n[price]", 13, "list of texts"),
+        ("[price]", "refused_tools = ['function']\n[price]", 13, "the client runs those itself"),
+        ("[price]", "[offer.parameters.properties.enable_search]\ntype = 'boolean'\n[price]", 13, "`refused_fields`"),
     ],
 )
 def test_each_mistake_has_its_line_and_advice(old, new, line, words):

@@ -9,16 +9,24 @@ import pytest
 
 from yuanjing.domain.money import NANOS_PER_YUAN
 from yuanjing.domain.pricing import ChatPrice, tier_for
-from yuanjing.usecases.catalog_documents import parse_document, shipped_documents
+from yuanjing.sandbox.chat.flavours import FLAVOURS
+from yuanjing.usecases.catalog_documents import parse_document, shipped_documents, shipped_names
 
 DOCUMENTS = shipped_documents()
-DRAFTS = [draft for document in DOCUMENTS for draft in document.offers]
+DRAFTS = [draft for document in DOCUMENTS for draft in document.offers if draft.offer.chat]
 PROVIDERS = {provider.id: provider for document in DOCUMENTS for provider in document.providers}
+CHAT_PROVIDERS = {provider.id: provider for provider in PROVIDERS.values() if provider.video is None}
 by_model = pytest.mark.parametrize("draft", DRAFTS, ids=lambda draft: draft.offer.model)
 
 
+def test_the_names_alone_are_those_of_the_files():
+    names = shipped_names()
+    assert names.providers == tuple(PROVIDERS)
+    assert names.offers == {draft.offer.id: draft.offer.model for document in DOCUMENTS for draft in document.offers}
+
+
 def test_the_promised_providers_are_there_with_a_place_in_the_sandbox():
-    assert {provider.id: provider.sandbox_path for provider in PROVIDERS.values()} == {
+    assert {provider.id: provider.sandbox_path for provider in CHAT_PROVIDERS.values()} == {
         "dashscope": "/compatible-mode/v1",
         "ark": "/api/v3",
         "openai": "/openai/v1",
@@ -43,7 +51,7 @@ def test_an_offer_can_be_sold(draft):
     assert draft.price is not None
     assert draft.price.effective_from < dt.datetime(2026, 11, 23, tzinfo=dt.UTC)
     assert offer.chat is not None
-    assert set(offer.providers) <= set(PROVIDERS)
+    assert set(offer.providers) <= set(CHAT_PROVIDERS)
     assert offer.description
     assert offer.description_zh
 
@@ -71,6 +79,24 @@ def test_its_parameters_are_a_schema_that_takes_ordinary_requests(draft):
         assert parameter["x-label-zh"]
 
 
+CHARGED_APART = {
+    "dashscope": {"enable_search", "search_options", "web_search_options", "enable_code_interpreter"},
+    "openai": {"service_tier", "web_search_options"},
+    "ark": {"service_tier"},
+}
+
+
+@by_model
+def test_it_does_not_sell_what_no_price_covers(draft):
+    limits, offer = draft.offer.chat, draft.offer
+    for provider in offer.providers:
+        assert CHARGED_APART.get(provider, set()) <= set(limits.refused_fields)
+    if "moonshot" in offer.providers:
+        assert "builtin_function" in limits.refused_tools
+    assert not set(limits.refused_fields) & set(offer.parameters["properties"])
+    assert not any("search" in capability for capability in offer.capabilities)
+
+
 def test_qwen3_max_costs_what_its_provider_says():
     (draft,) = [draft for draft in DRAFTS if draft.offer.model == "qwen3-max"]
     rates = [
@@ -84,6 +110,30 @@ def test_qwen3_max_costs_what_its_provider_says():
     ]
     assert (draft.offer.chat.context_tokens, draft.offer.chat.output_tokens_max) == (262_144, 65_536)
     assert draft.offer.providers == {"dashscope": "qwen3-max"}
+
+
+def test_qwen_plus_is_sold_without_the_thinking_that_costs_more():
+    (draft,) = [draft for draft in DRAFTS if draft.offer.model == "qwen-plus"]
+    rates = [
+        (t.input_up_to, *(r // 1_000_000 for r in (t.input_nanos, t.output_nanos, t.cache_read, t.cache_write)))
+        for t in draft.price.tiers
+    ]
+    assert rates == [
+        (131_072, 800, 2000, 160, 1000),
+        (262_144, 2400, 20_000, 480, 3000),
+        (None, 4800, 48_000, 960, 6000),
+    ]
+    assert {"enable_thinking", "thinking_budget", "reasoning_effort"} <= set(draft.offer.chat.refused_fields)
+    assert draft.offer.chat.reasoning_tokens_max == 0
+    assert "reasoning" not in draft.offer.capabilities
+
+
+@by_model
+def test_the_sandbox_knows_the_model_and_its_limit(draft):
+    flavours = {base: flavour for flavour in FLAVOURS for base in flavour.bases}
+    for provider, model in draft.offer.providers.items():
+        flavour = flavours[PROVIDERS[provider].sandbox_path]
+        assert 0 < flavour.input_tokens_max[model] <= draft.offer.chat.context_tokens
 
 
 def test_the_examples_can_be_imported_and_are_disabled():

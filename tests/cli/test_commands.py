@@ -168,9 +168,26 @@ def test_a_channel_from_its_making_to_its_end(yuanjing, monkeypatch, tmp_path):
     assert tested.code == 1
     assert tested.document["ok"] is False
     assert "cannot be reached" in tested.document["message"]
+    refused = yuanjing("channel", "callback", channel["id"])
+    assert (refused.code, "video" in refused.err) == (2, True)
     files = [file for file in (tmp_path / "var").rglob("*") if file.is_file()]
     assert files
     assert not [file for file in files if b"canary" in file.read_bytes()]
+
+
+@pytest.mark.usefixtures("catalog")
+def test_the_address_at_which_a_video_provider_may_call(yuanjing, environment, monkeypatch):
+    feed(monkeypatch, "vda_key\n")
+    made = yuanjing("channel", "add", "--provider", "vidu", "--credential-stdin", "--json")
+    channel = made.document["channel"]
+    told = yuanjing("channel", "callback", channel["id"], "--json").document["callback"]
+    assert told["path"].startswith(f"/callbacks/video/{channel['id']}/")
+    assert told["url"] is None
+    assert "YUANJING_PUBLIC_BASE_URL" in yuanjing("channel", "callback", channel["id"]).out
+    environment.setenv("YUANJING_PUBLIC_BASE_URL", "https://ai.example.com")
+    told_again = yuanjing("channel", "callback", channel["id"], "--json").document["callback"]
+    assert told_again == {"path": told["path"], "url": f"https://ai.example.com{told['path']}"}
+    assert yuanjing("channel", "callback", channel["id"]).out.strip() == told_again["url"]
 
 
 @pytest.mark.usefixtures("catalog")
@@ -203,11 +220,42 @@ def test_money_is_verified_and_an_empty_usage_list_is_one(yuanjing, customer):
     assert yuanjing("usage", "list").out == "no usage\n"
 
 
-def test_migrating_is_explicit_in_production(yuanjing, environment):
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "--data {} migrate",
+        "migrate --data {}",
+        "migrate --data={}",
+        "--data /nowhere/a migrate --data {}",
+        "--data=/nowhere/a migrate --json --data {}",
+        "migrate --database-url sqlite:///{}/yuanjing.db --data {}",
+    ],
+)
+def test_options_for_all_commands_may_stand_behind_the_command(yuanjing, tmp_path, arguments):
+    place = tmp_path / "elsewhere"
+    done = yuanjing(*arguments.format(place, place).split())
+    assert done.code == 0, done.err
+    assert (place / "yuanjing.db").exists()
+    assert not (tmp_path / "var").exists()
+    listed = yuanjing("customer", "list", "--data", str(place), "--json")
+    assert listed.document["customers"] == []
+
+
+def test_what_looks_like_such_an_option_but_is_a_value_stays_one(yuanjing):
+    customer = yuanjing("customer", "create", "--mobile", "13800138000", "--name=--data", "--json").document["customer"]
+    assert customer["name"] == "--data"
+    for words in (("migrate", "--data"), ("migrate", "--dta", "x"), ("customer", "list", "--role", "x")):
+        failed = yuanjing(*words)
+        assert failed.code == 2
+        assert "No such option" in failed.err
+
+
+def test_migrating_is_explicit_in_production(yuanjing, environment, tmp_path):
     environment.setenv("YUANJING_MODE", "production")
     failed = yuanjing("customer", "list")
     assert failed.code == 6
     assert "yuanjing migrate" in failed.err
+    assert not (tmp_path / "var").exists()
     first = yuanjing("migrate", "--json").document
     assert first["before"] is None
     assert first["after"]
@@ -242,6 +290,7 @@ def failed_with(tmp_path):
         (("key", "revoke", "key_x"), 3, "not_found"),
         (("offer", "show", "x"), 3, "not_found"),
         (("channel", "test", "ch_x"), 3, "not_found"),
+        (("channel", "callback", "ch_x"), 3, "not_found"),
         (("usage", "show", "x"), 3, "not_found"),
         (("customer", "create", "--mobile", "1"), 2, "invalid_input"),
         (("customer", "grant", "cus_x", "ten"), 2, "invalid_amount"),

@@ -43,12 +43,17 @@ def section(name):
 
 def test_the_promised_commands_are_there():
     nouns = {
-        "customer": "create list show grant balance entries",
+        "customer": "create list show grant balance entries unlock disable enable sessions end-sessions",
         "key": "create list revoke",
+        "code": "create list show revoke",
         "offer": "list show import",
         "price": "list set",
-        "channel": "add list update enable disable test",
+        "channel": "add list update enable disable test callback",
+        "task": "list show cancel",
         "usage": "list show",
+        "receipt": "show verify",
+        "topup": "list show confirm refund bill",
+        "outbox": "last",
     }
     promised = {f"yuanjing {noun} {verb}" for noun, verbs in nouns.items() for verb in verbs.split()}
     promised |= {f"yuanjing {verb}" for verb in ("serve", "demo", "migrate", "verify", "backup")}

@@ -6,11 +6,18 @@ import sys
 import pytest
 from tests.support.reference import PAGE, settings_page
 
-from yuanjing.bootstrap.checks import check, check_secrets
+from yuanjing.bootstrap.checks import check, check_secrets, check_sms_sender
 from yuanjing.bootstrap.ports import listen
 from yuanjing.bootstrap.services import load_secrets
+from yuanjing.bootstrap.sign_in import has_secure_cookies, sign_in_policy
+from yuanjing.bootstrap.sms import last_message, open_sms, outbox_reader
+from yuanjing.domain.money import NANOS_PER_YUAN
 from yuanjing.gateway.options import GatewayOptions
-from yuanjing.settings import Settings, SettingsError, list_settings
+from yuanjing.kit.clock import SystemClock
+from yuanjing.ports.messages import Notice
+from yuanjing.settings import Settings, SettingsError
+from yuanjing.settings.reference import list_settings
+from yuanjing.usecases.signin import SignInPolicy
 
 
 @pytest.mark.usefixtures("environment")
@@ -42,6 +49,14 @@ def test_lists_are_separated_by_commas(environment):
         ("YUANJING_WORKERS", "0", "greater than or equal to 1"),
         ("YUANJING_HEARTBEAT_SECONDS", "-1", "greater than 0"),
         ("YUANJING_HEARTBEAT_SECONDS", "nan", ""),
+        ("YUANJING_SMS_COST", "free", "such as 0.05"),
+        ("YUANJING_SMS_SENDER", "console", "'dypnsapi', 'dysmsapi' or 'tencent'"),
+        ("YUANJING_SMS_COUNTRY_CODES", "+86", "without the plus"),
+        ("YUANJING_SMS_COUNTRY_CODES", "", "without the plus"),
+        ("YUANJING_SMS_BLOCKED_PREFIXES", "170", "with the plus"),
+        ("YUANJING_CODE_SECONDS", "601", "600"),
+        ("YUANJING_CODE_ATTEMPTS_MAX", "11", "10"),
+        ("YUANJING_PASSWORD_LENGTH_MIN", "7", "8"),
         ("YUANJING_WELCOME_TEST_GRANT", "ten", "such as 12.50"),
         ("YUANJING_WELCOME_TEST_GRANT", "-1", "such as 12.50"),
         ("YUANJING_DATABASE_URL", "mysql://x", "postgresql://"),
@@ -193,6 +208,131 @@ def test_production_with_a_shared_database_never_invents_a_secret():
         check_secrets(settings)
     assert not settings.data.exists()
     check_secrets(Settings.load(mode="production"))
+
+
+@pytest.mark.usefixtures("environment")
+async def test_production_never_writes_codes_to_a_file():
+    production = Settings.load(mode="production", sms_sender="outbox")
+    for refuse in (check, check_sms_sender):
+        with pytest.raises(SettingsError, match="YUANJING_SMS_SENDER: the outbox is for development"):
+            refuse(production)
+    with pytest.raises(SettingsError, match="the outbox is for development"):
+        async with open_sms(production, SystemClock()):
+            raise AssertionError
+    with pytest.raises(SettingsError, match="the outbox is for development"):
+        last_message(Settings.load(mode="production"), None)
+    async with open_sms(Settings.load(mode="production"), SystemClock()) as nobody:
+        assert nobody is None
+    assert outbox_reader(Settings.load(mode="production")) is None
+    for sender in ("", "outbox"):
+        settings = Settings.load(sms_sender=sender, sms_cost="0.045")
+        async with open_sms(settings, SystemClock()) as made:
+            assert made is not None
+            assert (made.name, made.cost_nanos) == ("outbox", 45_000_000)
+        assert outbox_reader(settings) is not None
+
+
+VENDOR = {
+    "sms_key_id": "id",
+    "sms_key_secret": "a-secret-word",
+    "sms_sign_name": "元境",
+    "sms_code_template": "SMS_1",
+    "sms_app_id": "14",
+}
+
+
+@pytest.mark.parametrize("mode", ["development", "production"])
+@pytest.mark.parametrize("sender", ["dysmsapi", "dypnsapi", "tencent"])
+@pytest.mark.usefixtures("environment")
+async def test_a_vendor_is_made_of_its_settings(sender, mode):
+    settings = Settings.load(mode=mode, sms_sender=sender, **VENDOR)
+    check_sms_sender(settings)
+    async with open_sms(settings, SystemClock()) as made:
+        assert made is not None
+        assert (made.name, made.makes_codes, made.cost_nanos) == (sender, sender == "dypnsapi", 50_000_000)
+        assert made.notices == frozenset()
+    assert outbox_reader(settings) is None
+    assert "a-secret-word" not in repr(settings)
+
+
+@pytest.mark.usefixtures("environment")
+async def test_a_notice_needs_its_template():
+    settings = Settings.load(sms_sender="tencent", sms_low_balance_template="2", **VENDOR)
+    async with open_sms(settings, SystemClock()) as made:
+        assert made is not None
+        assert made.notices == {Notice.LOW_BALANCE}
+    both = settings.model_copy(update={"sms_low_balance_template_en": "3"})
+    async with open_sms(both, SystemClock()) as made:
+        assert made is not None
+        assert made.notices == {Notice.LOW_BALANCE, Notice.LOW_BALANCE_EN}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"sms_key_id": ""}, "YUANJING_SMS_KEY_ID: tencent needs it"),
+        ({"sms_key_secret": " "}, "YUANJING_SMS_KEY_SECRET: tencent needs it"),
+        ({"sms_sign_name": ""}, "YUANJING_SMS_SIGN_NAME: tencent needs it"),
+        ({"sms_code_template": ""}, "YUANJING_SMS_CODE_TEMPLATE: tencent needs it"),
+        ({"sms_app_id": ""}, "YUANJING_SMS_APP_ID: tencent needs it"),
+        ({"sms_endpoint": "http://127.0.0.1:8090"}, "YUANJING_SMS_ENDPOINT: codes leave over HTTPS only"),
+        (
+            {"sms_sender": "dypnsapi", "sms_country_codes": "86,852"},
+            r"YUANJING_SMS_COUNTRY_CODES: dypnsapi sends to numbers in China \(86\) only",
+        ),
+        (
+            {"sms_sender": "dypnsapi", "sms_low_balance_template_en": "2"},
+            "YUANJING_SMS_LOW_BALANCE_TEMPLATE_EN: dypnsapi sends codes only",
+        ),
+        (
+            {"sms_sender": "dypnsapi", "sms_low_balance_template": "2"},
+            "YUANJING_SMS_LOW_BALANCE_TEMPLATE: dypnsapi sends codes only",
+        ),
+    ],
+)
+@pytest.mark.usefixtures("environment")
+async def test_a_vendor_whose_settings_cannot_be_does_not_start(changes, said):
+    settings = Settings.load(**({"mode": "production", "sms_sender": "tencent"} | VENDOR | changes))
+    with pytest.raises(SettingsError, match=said):
+        check(settings)
+    with pytest.raises(SettingsError, match=said):
+        async with open_sms(settings, SystemClock()):
+            raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("sms_sender", "smoke signals"),
+        ("sms_endpoint", "dysmsapi.aliyuncs.com"),
+        ("sms_endpoint", "https://dysmsapi.aliyuncs.com/path"),
+        ("sms_endpoint", "https://user:word@[::1]"),
+        ("sms_code_fields", "minutes"),
+        ("sms_code_fields", "code,name=who"),
+        ("sms_code_fields", "code==code"),
+        ("sms_low_balance_fields", "a-b"),
+        ("sms_region", "ap guangzhou"),
+        ("sms_timeout_seconds", "0"),
+    ],
+)
+@pytest.mark.usefixtures("environment")
+def test_settings_of_messages_that_cannot_be(name, value):
+    with pytest.raises(SettingsError, match=f"--{name.replace('_', '-')}: "):
+        Settings.load(**{name: value})
+
+
+@pytest.mark.usefixtures("environment")
+def test_cookies_are_kept_to_https_but_for_plain_development():
+    assert not has_secure_cookies(Settings.load())
+    assert not has_secure_cookies(Settings.load(public_base_url="http://192.0.2.1:8080"))
+    assert has_secure_cookies(Settings.load(public_base_url="https://ai.example.com"))
+    assert has_secure_cookies(Settings.load(mode="production", public_base_url="http://ai.example.com"))
+
+
+@pytest.mark.usefixtures("environment")
+def test_the_defaults_of_signing_in_are_the_policys_own():
+    policy = SignInPolicy(test_grant_nanos=100 * NANOS_PER_YUAN)
+    assert sign_in_policy(Settings.load()) == policy
 
 
 @pytest.mark.parametrize("host", ["300.1.1.1", "nowhere.invalid", "192.0.2.1"])

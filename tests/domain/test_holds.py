@@ -89,6 +89,52 @@ def test_an_extension_never_shortens_the_life():
     assert (longer.expires_at, longer.remaining_nanos, longer.parts) == (1000.0, 150, 2)
 
 
+def test_promotion_money_is_charged_first_and_goes_back_last():
+    mixed = replace(HOLD, promotion_nanos=40, parts=2)
+    assert mixed.settled(30, at=1.0).promotion_nanos == 10
+    assert mixed.settled(70, at=1.0).promotion_nanos == 0
+    back = mixed.released(50)
+    assert (back.promotion_nanos, back.parts) == (40, 3)
+    both = mixed.released(75)
+    assert (both.promotion_nanos, both.parts) == (25, 4)
+    rest = both.released(25)
+    assert (rest.promotion_nanos, rest.remaining_nanos, rest.parts) == (0, 0, 5)
+    more = mixed.settled(60, at=1.0).extended(10, promotion_nanos=4, expires_at=1.0)
+    assert (more.promotion_nanos, more.remaining_nanos, more.parts) == (4, 50, 5)
+    for impossible in (-1, 101):
+        with pytest.raises(AssertionError):
+            replace(HOLD, promotion_nanos=impossible)
+    with pytest.raises(AssertionError):
+        HOLD.extended(10, promotion_nanos=11, expires_at=1.0)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["place", "settle", "release"]), st.integers(1, 50), st.integers(0, 50)), max_size=30
+    )
+)
+def test_a_hold_knows_its_promotion_money_through_all_that_happens(steps):
+    """Against two purses, of which one is emptied first when money is spent and last when it goes back."""
+    hold, promotion, cash = replace(HOLD, amount_nanos=20, promotion_nanos=5, parts=2), 5, 15
+    for name, wish, of_it in steps:
+        left = promotion + cash
+        if name == "place":
+            amount, part = wish, min(wish, of_it)
+            hold = hold.extended(amount, promotion_nanos=part, expires_at=1.0)
+            promotion, cash = promotion + part, cash + amount - part
+        elif name == "settle" and left:
+            amount = min(wish, left)
+            hold = hold.settled(amount, at=1.0)
+            spent = min(promotion, amount)
+            promotion, cash = promotion - spent, cash - (amount - spent)
+        elif left:
+            amount = min(wish, left)
+            hold = hold.released(amount)
+            back = min(cash, amount)
+            cash, promotion = cash - back, promotion - (amount - back)
+        assert (hold.promotion_nanos, hold.remaining_nanos - hold.promotion_nanos) == (promotion, cash)
+
+
 def test_whose_lease_it_is():
     assert HOLD.is_lease_of("m-g0", 2)
     assert not HOLD.is_lease_of("m-g0", 3)

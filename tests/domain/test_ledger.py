@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from yuanjing.domain import ledger
-from yuanjing.domain.ledger import Reason, Transfer, account_kind, customer_of, is_posting
+from yuanjing.domain.ledger import Entry, Reason, Transfer, account_kind, customer_of, is_posting
 from yuanjing.domain.money import AMOUNT_NANOS_MAX, Book
 
 POSTINGS = [
@@ -15,6 +15,17 @@ POSTINGS = [
     ledger.settle_late(Book.LIVE, "cus_a", 5, cause="m-g0:1:1-5"),
     ledger.release_hold(Book.LIVE, "cus_a", 5, hold_id="hold_1", part=1),
     ledger.book_overrun(Book.LIVE, 5, cause="m-g0:1:1-5"),
+    ledger.grant_promotion(Book.LIVE, "cus_a", 5, cause="spring", note="hello"),
+    ledger.expire_promotion(Book.LIVE, "cus_a", 5, lot_id="promo_1", left_nanos=9),
+    *(
+        part
+        for whole in (
+            ledger.place_hold(Book.LIVE, "cus_a", 5, hold_id="hold_2", part=1),
+            ledger.release_hold(Book.LIVE, "cus_a", 5, hold_id="hold_2", part=1),
+            ledger.settle_late(Book.LIVE, "cus_a", 5, cause="m-g0:2:1-5"),
+        )
+        for part in ledger.split(whole, 2)
+    ),
 ]
 
 
@@ -36,7 +47,41 @@ def test_ids_name_their_cause():
         "settle:m-g0:1:1-5:late:live:cus_a",
         "release:hold_1:1",
         "overrun:m-g0:1:1-5:live",
+        "grant:spring",
+        "expire:promo_1:9",
+        "hold:hold_2:1",
+        "hold:hold_2:1:more",
+        "release:hold_2:1",
+        "release:hold_2:1:more",
+        "settle:m-g0:2:1-5:late:live:cus_a",
+        "settle:m-g0:2:1-5:late:live:cus_a:more",
     ]
+
+
+@pytest.mark.parametrize(
+    ("whole", "order"),
+    [
+        (ledger.place_hold(Book.LIVE, "cus_a", 5, hold_id="hold_1", part=1), ["promotion", "available"]),
+        (ledger.settle_late(Book.LIVE, "cus_a", 5, cause="c"), ["promotion", "available"]),
+        (ledger.release_hold(Book.LIVE, "cus_a", 5, hold_id="hold_1", part=1), ["available", "promotion"]),
+    ],
+    ids=lambda value: value.reason if isinstance(value, Transfer) else "",
+)
+def test_promotion_money_is_taken_first_and_given_back_last(whole, order):
+    def customers_account(transfer: Transfer) -> str:
+        sides = [account_kind(transfer.debit), account_kind(transfer.credit)]
+        return next(kind for kind in sides if kind in {"available", "promotion"})
+
+    assert ledger.split(whole, 0) == [whole]
+    (all_of_it,) = ledger.split(whole, 5)
+    assert (all_of_it.id, customers_account(all_of_it), all_of_it.amount_nanos) == (whole.id, "promotion", 5)
+    parts = ledger.split(whole, 2)
+    assert [customers_account(part) for part in parts] == order
+    assert [part.amount_nanos for part in parts] == ([2, 3] if order[0] == "promotion" else [3, 2])
+    assert [part.id for part in parts] == [whole.id, f"{whole.id}:more"]
+    for impossible in (-1, 6):
+        with pytest.raises(AssertionError):
+            ledger.split(whole, impossible)
 
 
 def test_money_never_moves_between_customers():
@@ -75,7 +120,7 @@ def test_a_transfer_needs_two_accounts():
         replace(POSTINGS[0], credit=ledger.GRANTS)
 
 
-@pytest.mark.parametrize("module", ["money", "ledger", "pricing", "usage"])
+@pytest.mark.parametrize("module", ["money", "ledger", "pricing", "usage", "promotions"])
 def test_no_binary_fraction_touches_money(module):
     source = (Path(ledger.__file__).parent / f"{module}.py").read_text()
     tree = ast.parse(source)
@@ -91,3 +136,18 @@ def test_no_binary_fraction_touches_money(module):
         and n.annotation.id == "float"
     }
     assert all(name.endswith("_at") for name in names)
+
+
+def test_customers_are_told_the_cause_of_an_entry_by_their_own_names():
+    entry = Entry(
+        transfer_id="", book=Book.LIVE, account=ledger.available("cus_a"), reason=Reason.TOPUP, amount_nanos=5,
+        balance_before_nanos=0, balance_after_nanos=5, version=1, created_at=0.0,
+    )  # fmt: skip
+    for transfer_id, hold_id, cause in (
+        ("topup:20261130001", None, "20261130001"),
+        ("correction:refund:ref_1", None, "ref_1"),
+        ("hold:hold_1:1", "hold_1", "hold_1"),
+        ("settle:m-g0:1:1-5:late:live:cus_a", None, ""),
+        ("grant:a name of operators", None, ""),
+    ):
+        assert ledger.cause_of(replace(entry, transfer_id=transfer_id, hold_id=hold_id)) == cause

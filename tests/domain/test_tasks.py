@@ -153,3 +153,9 @@ def test_a_task_is_adopted_only_without_a_doubt(ids, claimed, rivals, is_exact, 
     free = [one for one in ids if one not in claimed]
     is_sure = len(free) == 1 and (is_exact or (is_complete and rivals == 0))
     assert (adopted.upstream_task_id if adopted else None) == (free[0] if is_sure else None)
+
+
+def test_a_failed_task_without_a_rule_says_no_more_than_that():
+    known, unknown = TABLE.failure("Throttling", "slow down"), TABLE.failure("Whatever")
+    assert (known.kind, known.code, known.detail) == (FailureKind.MODERATED, "Throttling", "slow down")
+    assert (unknown.kind, unknown.code) == (FailureKind.UNAVAILABLE, "Whatever")

@@ -1,6 +1,8 @@
 """Money over two gateway processes: balances, budgets, keys and prices while they are used."""
 
+import concurrent.futures
 import contextlib
+import datetime as dt
 import re
 import time
 from collections.abc import Iterator
@@ -69,6 +71,23 @@ async def test_a_customer_who_is_refused_goes_on_right_after_a_grant(platform):
     assert seconds < 5, f"{seconds:.2f} s; the goal is 0.5 s on a quiet machine"
 
 
+def test_promotion_money_is_spent_first_and_collected_when_its_time_is_over(platform):
+    customer = platform.new_customer("+8613900000008")
+    key = platform.new_key(customer)
+    platform.run("customer", "grant", customer, "0.1", "--test", "--promotion")
+    for _ in range(3):
+        assert ask(platform, key, max_tokens=16).status_code == 200
+    wait_until(lambda: balance(platform, key)["held"] == 0, 20)
+    spent = sum(charges(platform, "--customer", customer).values())
+    assert 0 < spent < Decimal("0.1")
+    now = balance(platform, key)
+    assert (now["available"], now["promotion"]) == (Decimal(GRANT), Decimal("0.1") - spent)
+    soon = dt.datetime.fromtimestamp(time.time() + 3, dt.UTC).strftime("%Y-%m-%dT%H:%M:%S%z")  # noqa: TID251  # that of processes
+    platform.run("customer", "grant", customer, "0.05", "--test", "--promotion", "--expires-at", soon)
+    assert balance(platform, key)["promotion"] == now["promotion"] + Decimal("0.05")
+    wait_until(lambda: balance(platform, key)["promotion"] == now["promotion"], 30)
+
+
 async def test_a_budget_is_exact_over_all_processes(platform):
     customer = platform.new_customer("+8613900000003")
     secret = platform.new_key(customer, "--budget", "0.02")
@@ -81,6 +100,22 @@ async def test_a_budget_is_exact_over_all_processes(platform):
     assert 0 <= left < smallest_ceiling(platform, "--customer", customer)
     other = platform.new_key(customer)
     assert ask(platform, other).status_code == 200
+
+
+def test_a_budget_that_a_running_request_holds_is_worth_a_retry(platform):
+    """One ceiling takes most of the budget, and not even an input fits beside it; a long input never fits."""
+    secret = platform.new_key(platform.new_customer("+8613900000006"), "--budget", "0.0059")
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(ask, platform, secret, "sandbox:slow-first-byte=8", max_tokens=500)
+        wait_until(lambda: balance(platform, secret)["held"] > 0, 4, pause=0.02)
+        beside, never = (ask(platform, secret, "x" * size, max_tokens=500) for size in (2, 5000))
+        assert slow.result(20).status_code == 200
+    assert (beside.status_code, beside.json()) == (429, {"error": "API key budget is held by what is running"})
+    assert "x-should-retry" not in beside.headers
+    assert int(beside.headers["retry-after"]) == 1
+    assert (never.status_code, never.json()) == (429, {"error": "API key budget exceeded"})
+    assert never.headers["x-should-retry"] == "false"
+    wait_until(lambda: ask(platform, secret, max_tokens=500).status_code == 200, 10, pause=0.2)
 
 
 def test_a_revoked_key_is_refused_everywhere_at_once(platform):

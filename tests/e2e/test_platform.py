@@ -12,8 +12,8 @@ from tests.support.load import MODEL, wait_until
 from tests.support.platform import Platform
 
 START = Decimal(100)
-CPU_SECONDS_MAX = 6.0
-"""Of all four processes together until they are ready; about 2.5 when nobody else needs the processors' caches."""
+CPU_SECONDS_MAX = 4.0
+"""Of all processes together until they are ready; about 1.6 when nobody else needs the processors' caches."""
 READY_SECONDS_MAX = 15.0
 
 
@@ -78,7 +78,8 @@ def test_from_one_command_to_an_exact_bill(tmp_path):
         assert platform.stop() == 0
         seconds = platform.start()
         assert platform.key == first_key
-        spent = {pid: cpu_seconds(pid) for pid in (platform.process.pid, *platform.children(""))}
+        family = (platform.process.pid, *platform.forkers(), *platform.children(""))
+        spent = {pid: cpu_seconds(pid) for pid in family}
         print(f"second start: ready after {seconds:.2f} s, {sum(spent.values()):.2f} s of processors, {spent}")  # noqa: T201  # shown with -s
         # On a quiet machine it is ready in 2 s. A busy one makes no promise about time, but little about work.
         assert sum(spent.values()) < CPU_SECONDS_MAX

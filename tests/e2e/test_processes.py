@@ -76,8 +76,12 @@ def test_each_process_has_only_the_descriptors_that_it_needs(tmp_path):
         assert listening(gateways[0]) == listening(gateways[1]) != listening(sandbox)
         pids = platform.children("")
         assert {str(Path(f"/proc/{pid}/fd/0").readlink()) for pid in pids} == {os.devnull}
-        pipes = [target for pid in (*pids, platform.process.pid) for target in open_pipes(pid)]
+        (forker,) = platform.forkers()
+        family = (*pids, forker, platform.process.pid)
+        pipes = [target for pid in family for target in open_pipes(pid)]
         assert len(pipes) == len(set(pipes)), "two processes have the same pipe"
+        sockets = [inode for pid in family for inode in socket_inodes(pid) - listening(platform.process.pid)]
+        assert len(sockets) == len(set(sockets)), "two processes have the same socket"
         assert platform.stop() == 0
         assert open_holds(platform) == 0
         assert list((platform.data / "spool").iterdir()) == []
@@ -148,8 +152,8 @@ def test_a_stop_waits_for_streams_and_posts_everything(tmp_path):
 
 def test_when_the_supervisor_is_killed_the_others_end(tmp_path):
     with Platform(tmp_path / "var", workers=2) as platform:
-        pids = platform.children("")
-        assert len(pids) == 4
+        pids = [*platform.forkers(), *platform.children("")]
+        assert len(pids) == 5
         platform.signal(signal.SIGKILL)
         platform.process.wait(5)
         wait_until(lambda: not any(is_alive(pid) for pid in pids), 15)
@@ -268,9 +272,12 @@ def test_ports_that_are_taken(tmp_path):
             assert platform.url != f"http://127.0.0.1:{port}"
             assert f"Port {port} is taken; using" in platform.errors()
         production = Platform(tmp_path / "b" / "var", YUANJING_PORT=str(port), YUANJING_MODE="production")
+        migrate = [*production.command, "migrate", "--json"]
+        subprocess.run(migrate, env=production.environment, stdout=subprocess.DEVNULL, timeout=30, check=True)  # noqa: S603  # our own program
+        before = {path.name for path in production.data.iterdir()}
         code, errors = run_serve(production, "--sandbox")
         assert code == 2
-        assert [path.name for path in production.data.iterdir()] == ["locks"]
+        assert {path.name for path in production.data.iterdir()} == before | {"locks"}
         assert f"YUANJING_PORT: port {port} is taken" in errors
 
 
@@ -296,7 +303,9 @@ def test_what_cannot_start_says_so_and_leaves_no_process(tmp_path, settings, arg
     platform = Platform(tmp_path / "var", **settings)
     found, errors = run_serve(platform, "--sandbox", *arguments)
     assert (found, message in errors) == (code, True), errors
-    assert platform.data.exists() == (code != 2)
+    has_started = code == 5
+    assert platform.data.exists() == has_started
+    assert ("supervisor started" in errors) == has_started
 
 
 def run_serve(platform: Platform, *arguments: str) -> tuple[int, str]:

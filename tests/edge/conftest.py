@@ -1,15 +1,21 @@
 """The application over a store in memory, and a client of it."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx2
 import pytest
 from tests.edge.platform import Platform, make_platform
 
+from yuanjing.adapters.artifacts.scratch import Scratch
+
 
 @pytest.fixture
-async def platform() -> Platform:
-    return await make_platform()
+async def platform(tmp_path: Path) -> AsyncIterator[Platform]:
+    made = await make_platform(tmp_path)
+    assert isinstance(made.parts.forms.scratch, Scratch)
+    with made.parts.forms.scratch:
+        yield made
 
 
 @pytest.fixture

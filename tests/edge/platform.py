@@ -4,21 +4,39 @@ import datetime as dt
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import httpx2
+from tests.edge.videos import FakeVideos
+from tests.support.payments import FakeMethod
+from tests.support.signin import Browser, FakeSender, sign_in_parts
 
+from yuanjing.adapters.artifacts.room import Room
+from yuanjing.adapters.artifacts.scratch import Scratch
+from yuanjing.adapters.memory.blobs import MemoryBlobs
 from yuanjing.adapters.memory.store import MemoryStore
 from yuanjing.domain.catalog import ChatLimits, Offer, Operation, Provider
 from yuanjing.domain.identity import ApiKey, Customer
 from yuanjing.domain.money import NANOS_PER_YUAN, Book
 from yuanjing.domain.pricing import ChatTier
 from yuanjing.edge.app import create_app
-from yuanjing.edge.parts import EdgeParts
+from yuanjing.edge.file_answers import FileServing
+from yuanjing.edge.multipart import FormOptions
+from yuanjing.edge.parts import EdgeParts, TopUpDesk
 from yuanjing.kit.clock import ManualClock
+from yuanjing.kit.signing import SigningKey
 from yuanjing.ports.store import Tx
+from yuanjing.usecases.account import AccountPolicy
+from yuanjing.usecases.artifacts.links import ArtifactLinks
 from yuanjing.usecases.catalog import set_price
 from yuanjing.usecases.customers import create_customer
+from yuanjing.usecases.key_finder import KeyFinder
 from yuanjing.usecases.keys import create_key
+from yuanjing.usecases.receipts import Receipts
+from yuanjing.usecases.redemptions import Redemptions
+from yuanjing.usecases.signin.failures import AddressFailures
+from yuanjing.usecases.topups import Notifications, TopUpParts, TopUpPolicy, TopUps
+from yuanjing.usecases.usage_pages import OwnUsage
 
 PEPPER = b"a pepper for tests"
 START = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
@@ -61,6 +79,23 @@ OFFERS = (
 )
 
 
+NOWHERE = Path("/nowhere")
+"""No file can be uploaded to it."""
+
+
+def forms(folder: Path, **changes: object) -> FormOptions:
+    """Limits of requests, with files in a folder."""
+    room = Room(folder=folder, reserve_bytes=0, free_bytes=lambda _: 10**9)
+    values: dict[str, object] = {
+        "scratch": Scratch(folder / "uploads", room=room),
+        "request_bytes_max": 4_000_000,
+        "file_bytes_max": 2_000_000,
+        "text_bytes_max": 1_000_000,
+        "parts_max": 20,
+    }
+    return FormOptions(**(values | changes))  # type: ignore[arg-type]
+
+
 @dataclass
 class Platform:
     """The application and what a test may turn."""
@@ -70,6 +105,9 @@ class Platform:
     parts: EdgeParts
     customer: Customer
     key: str
+    videos: FakeVideos
+    sms: FakeSender
+    payments: FakeMethod
     is_ready: bool = True
     metrics: bytes = b""
 
@@ -81,6 +119,13 @@ class Platform:
         headers = {} if key is None else {"authorization": f"Bearer {key or self.key}"}
         return httpx2.AsyncClient(transport=transport, base_url="http://api.example", headers=headers)
 
+    def browser(self, *, parts: EdgeParts | None = None, peer: str = "127.0.0.1", key: str | None = None) -> Browser:
+        """A browser with our page in it; close its client."""
+        transport = httpx2.ASGITransport(app=create_app(parts or self.parts), client=(peer, 4711))
+        headers = {} if key is None else {"authorization": f"Bearer {key}"}
+        client = httpx2.AsyncClient(transport=transport, base_url="https://ai.example.com", headers=headers)
+        return Browser(client, self.sms)
+
     async def make_key(self, **changes: object) -> tuple[ApiKey, str]:
         """One more key of the customer."""
         values: dict[str, object] = {"customer_id": self.customer.id, "book": Book.TEST}
@@ -91,8 +136,8 @@ class Platform:
         return replace(self.parts, **changes)  # type: ignore[arg-type]
 
 
-async def make_platform() -> Platform:
-    """The application with offers, prices, a customer and its test key."""
+async def make_platform(folder: Path = NOWHERE) -> Platform:
+    """The application with offers, prices, a customer and its test key; uploads go to a folder."""
     clock = ManualClock(START)
     store = MemoryStore(clock=clock)
 
@@ -106,20 +151,55 @@ async def make_platform() -> Platform:
 
     await store.write(fill)
     for name, tiers in (("qwen3-max", TIERS), ("org/other:1", FLAT), ("wan2.6-t2v", FLAT), ("not-yet", FLAT)):
-        await set_price(store, clock, name, tiers=tiers, source="A list of 2026-10-31")
+        await set_price(store, clock, name, terms=tiers, source="A list of 2026-10-31")
     customer = await create_customer(
         store, clock, mobile="+8613800138000", name="Test", test_grant_nanos=100 * NANOS_PER_YUAN
     )
     _, key = await create_key(store, clock, PEPPER, customer_id=customer.id, book=Book.TEST)
-    parts = EdgeParts(
+    videos, sms, payments = FakeVideos(), FakeSender(), FakeMethod()
+    topups = TopUpParts(
         store=store,
         clock=clock,
+        methods={"fake": payments},
+        policy=TopUpPolicy(open_max=3),
+        subject="Yuanjing",
+        return_url=lambda id_: f"https://ai.example.com/?topup={id_}",
+        notify_url=lambda name: f"https://ai.example.com/callbacks/payments/{name}",
+    )
+    parts = EdgeParts(
+        store=store,
+        videos=videos,  # type: ignore[arg-type]
+        sign_in=sign_in_parts(store, clock, sms),
+        topups=TopUpDesk(orders=TopUps(topups), notifications=Notifications(topups)),
+        usage=OwnUsage(store=store, clock=clock),
+        receipts=Receipts(store=store, clock=clock, key=SigningKey(bytes(range(32)))),
+        redemptions=Redemptions(
+            store=store,
+            clock=clock,
+            pepper=PEPPER,
+            of_customers=AddressFailures(clock, failures_max=5, window_seconds=3600),
+            of_addresses=AddressFailures(clock, failures_max=8, window_seconds=3600),
+        ),
+        clock=clock,
+        account=AccountPolicy(test_grant_nanos=100 * NANOS_PER_YUAN, keys_max=5, test_grants_per_day_max=2),
+        keys=KeyFinder(store),
         pepper=PEPPER,
         is_ready=lambda: made.is_ready,
         render_metrics=lambda: made.metrics,
         lifespan=no_life,
         public_base_url="https://ai.example.com",
+        forms=forms(folder),
+        files=FileServing(blobs=MemoryBlobs(clock), links=ArtifactLinks(PEPPER, clock, is_signed=False, seconds=3600)),
         allow_test_pages=True,
     )
-    made = Platform(store=store, clock=clock, parts=parts, customer=customer, key=key)
+    made = Platform(
+        store=store,
+        clock=clock,
+        parts=parts,
+        customer=customer,
+        key=key,
+        videos=videos,
+        sms=sms,
+        payments=payments,
+    )
     return made

@@ -4,6 +4,7 @@ import json
 import re
 
 import httpx2
+import pytest
 from tests.edge.platform import FLAT, LLMID, OTHER_LLMID, VIDEO_LLMID, Platform
 
 from yuanjing.domain.identity import KeyLimits
@@ -91,8 +92,9 @@ async def test_what_cannot_be_bought_does_not_exist(client: httpx2.AsyncClient) 
         }
 
 
-async def test_a_key_sees_only_the_models_that_it_may_use(platform: Platform) -> None:
-    _, key = await platform.make_key(limits=KeyLimits(models=("qwen-max",)))
+@pytest.mark.parametrize("name", ["qwen-max", LLMID])
+async def test_a_key_sees_only_the_models_that_it_may_use(platform: Platform, name: str) -> None:
+    _, key = await platform.make_key(limits=KeyLimits(models=(name,)))
     async with platform.client(key=key) as client:
         assert [m["id"] for m in (await client.get("/v1/models")).json()["data"]] == ["qwen3-max"]
         assert [m["id"] for m in (await client.get("/llmage/v1/models")).json()["data"]] == ["qwen3-max"]
@@ -183,7 +185,7 @@ async def test_pricing(client: httpx2.AsyncClient) -> None:
 
 async def test_pricing_is_that_in_force(platform: Platform, client: httpx2.AsyncClient) -> None:
     later = platform.clock.now().replace(day=2)
-    await set_price(platform.store, platform.clock, "qwen3-max", tiers=FLAT, source="new", effective_from=later)
+    await set_price(platform.store, platform.clock, "qwen3-max", terms=FLAT, source="new", effective_from=later)
     assert (await client.get("/llmage/v1/pricing?model=qwen3-max")).json()["version"] == 1
     platform.clock.advance(86_400)
     assert (await client.get("/llmage/v1/pricing?model=qwen3-max")).json()["version"] == 2
@@ -214,4 +216,4 @@ async def test_wrong_parameters_are_named(client: httpx2.AsyncClient) -> None:
         assert (answer.status_code, answer.text) == (400, f'{{"error": "{text}"}}')
     unknown = await client.get("/llmage/v1/pricing?model=nope")
     assert unknown.status_code == 404
-    assert unknown.json() == {"error": "The model 'nope' does not exist; see GET /v1/models"}
+    assert unknown.json() == {"error": "The model 'nope' does not exist; see GET /llmage/v1/models"}

@@ -1,6 +1,7 @@
 """What every answer has, and what becomes of wrong paths, wrong methods and bugs."""
 
 import httpx2
+import pytest
 import structlog
 from tests.edge.platform import Platform
 
@@ -13,6 +14,12 @@ COLD = (
     "/llmage/v1/pricing?model=qwen3-max", "/llmage/v1/balance",
 )  # fmt: skip
 HOT = ("/v1/chat/completions", "/llmage/v1/chat/completions")
+
+
+@pytest.fixture(autouse=True)
+def without_console(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page at `/` is then ours; those of the console are in test_site.py."""
+    monkeypatch.setattr("yuanjing.edge.site.is_built", lambda: False)
 
 
 async def test_head_is_get_without_a_body(client: httpx2.AsyncClient) -> None:

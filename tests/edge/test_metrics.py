@@ -10,6 +10,7 @@ from tests.support.gateway import PEPPER, FakeBank, FakeDirectory, FakeNode, Fak
 
 from yuanjing.domain.dialects import Dialect
 from yuanjing.domain.money import Book
+from yuanjing.domain.videos import TaskStep
 from yuanjing.gateway import metrics as gateway_metrics
 from yuanjing.gateway.options import GatewayOptions
 from yuanjing.gateway.runtime import Gateway, GatewayParts
@@ -18,6 +19,7 @@ from yuanjing.kit.metrics import MetricsBoard, collect_process
 from yuanjing.ports.store import HoldSum, StoreCounters
 from yuanjing.worker import metrics as worker_metrics
 from yuanjing.worker.counters import WorkerCounters
+from yuanjing.worker.video.counters import VideoCounters
 
 DOC = Path(__file__).parents[2] / "docs" / "reference" / "metrics.md"
 
@@ -175,7 +177,7 @@ def test_a_worker_tells_what_it_counted(tmp_path: Path) -> None:
     counters.failures["observe"] = 1
     counters.pass_seconds["post"] = 0.25
     store = StoreCounters(writes=4, write_seconds=0.5)
-    families = published(tmp_path, worker_metrics.collect(counters, store), "worker")
+    families = published(tmp_path, worker_metrics.collect(counters, VideoCounters(), store), "worker")
     assert value(families["yuanjing_worker_rows_posted"], process="worker") == 9
     assert value(families["yuanjing_worker_spool_age_seconds"]) == 1.5
     assert (value(families["yuanjing_holds"], book="test"), value(families["yuanjing_holds"], book="live")) == (2, 0)
@@ -187,6 +189,27 @@ def test_a_worker_tells_what_it_counted(tmp_path: Path) -> None:
     assert value(families["yuanjing_store_write_seconds"]) == 0.5
 
 
+def test_a_worker_tells_what_its_engine_counted(tmp_path: Path) -> None:
+    video = VideoCounters(adopted=2, late_seconds=1.25)
+    video.submissions["ch_1"] = 5
+    video.refusals["ch_1", "rate_limited"] = 3
+    video.calls["ch_1", "query_many"] = 7
+    video.ended["succeeded"] = 4
+    video.in_hand["copy"] = 1
+    video.steps = {TaskStep.POLLING: 20}
+    told = worker_metrics.collect(WorkerCounters(), video, StoreCounters())
+    families = published(tmp_path, told, "worker")
+    assert value(families["yuanjing_video_submissions"], channel="ch_1") == 5
+    assert value(families["yuanjing_video_refusals"], channel="ch_1", kind="rate_limited") == 3
+    assert value(families["yuanjing_video_calls"], channel="ch_1", method="query_many") == 7
+    assert value(families["yuanjing_video_ended"], state="succeeded") == 4
+    assert value(families["yuanjing_video_adopted"]) == 2
+    assert value(families["yuanjing_video_late_seconds"]) == 1.25
+    assert value(families["yuanjing_video_in_hand"], lane="copy") == 1
+    assert value(families["yuanjing_video_tasks"], step="polling") == 20
+    assert value(families["yuanjing_video_tasks"], step="lost") == 0
+
+
 async def test_every_metric_is_documented_with_its_labels() -> None:
     gateway = await make_gateway()
     gateway.counters.refusals["overloaded"] = 1
@@ -196,7 +219,12 @@ async def test_every_metric_is_documented_with_its_labels() -> None:
     worker = WorkerCounters()
     for counts in (worker.passes, worker.failures, worker.pass_seconds):
         counts["post"] = 1
-    told = [*gateway_metrics.collect(gateway), *worker_metrics.collect(worker, StoreCounters()), *collect_process()]
+    video = VideoCounters()
+    video.submissions["ch_1"] = video.ended["failed"] = video.in_hand["poll"] = 1
+    for pairs in (video.refusals, video.calls, video.call_failures):
+        pairs["ch_1", "x"] = 1
+    of_worker = worker_metrics.collect(worker, video, StoreCounters())
+    told = [*gateway_metrics.collect(gateway), *of_worker, *collect_process()]
     shown = {
         family.name + ("_total" if family.type == "counter" else ""): (
             family.type,

@@ -93,3 +93,35 @@ async def test_the_401_of_both_sides_is_the_same(platform: Platform) -> None:
             below, above = await client.post(hot, json={}), await client.get(cold)
             assert (below.status_code, below.content) == (above.status_code, above.content)
             assert len(below.headers["x-request-id"]) == len(above.headers["x-request-id"])
+
+
+async def _raw(port: int, line: bytes) -> tuple[bytes, dict[str, str], bytes]:
+    """The status line, headers and body that a request without a body gets."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(line + b" HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+    answer = await asyncio.wait_for(reader.read(), 5)
+    writer.close()
+    head, _, body = answer.partition(b"\r\n\r\n")
+    status, *rest = head.split(b"\r\n")
+    headers = (one.decode().partition(": ") for one in rest)
+    return status, {name.lower(): value for name, _, value in headers}, body
+
+
+async def test_methods_are_answered_as_the_reference_says(platform: Platform) -> None:
+    async with serve(platform) as client:
+        port = client.base_url.port
+        assert port is not None
+        status, headers, body = await _raw(port, b"FOO /v1/models")
+        assert (status.split()[1], body) == (b"400", b"Invalid HTTP request received.")
+        assert headers["content-type"].startswith("text/plain")
+        assert "x-request-id" not in headers
+        for line, expected, allow in (
+            (b"CONNECT example.com:80", b"405", None),
+            (b"OPTIONS *", b"404", None),
+            (b"OPTIONS /v1/models", b"204", "GET, HEAD"),
+            (b"OPTIONS /v1/chat/completions", b"204", "POST"),
+            (b"DELETE /v1/models", b"405", "GET, HEAD"),
+        ):
+            status, headers, _ = await _raw(port, line)
+            assert (status.split()[1], headers.get("allow")) == (expected, allow), line
+            assert headers["x-request-id"]

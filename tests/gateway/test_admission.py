@@ -2,12 +2,15 @@
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from tests.support.chat import ScriptedUpstream, either, post, user
 from tests.support.gateway import (
     KEY,
     LIMITS,
+    LONG_AGO,
     OFFER_ID,
     OTHER_KEY,
     FakeDirectory,
@@ -19,6 +22,7 @@ from tests.support.gateway import (
 )
 from tests.support.sandbox import offer_id, price_of
 
+from yuanjing.domain.catalog import Operation
 from yuanjing.domain.identity import KeyLimits, format_key
 from yuanjing.domain.money import Book
 from yuanjing.gateway.admission import presented_key
@@ -287,9 +291,36 @@ def test_the_limits_are_divided_by_the_processes(serve):
     assert [post(server, "openai", user("x")).status for _ in range(4)] == [200, 200, 429, 429]
 
 
+def test_requests_that_are_served_elsewhere_count_too(serve):
+    key = api_key(limits=KeyLimits(requests_per_minute=9, tokens_per_minute=1))
+    server = serve(key, node=FakeNode(gateways=3))
+    assert post(server, "openai", user("x")).status == 200  # and its tokens are used up, which is the chat's business
+    waits = [server.gateway.throttle(key) for _ in range(3)]
+    assert waits[:2] == [0, 0]
+    assert 30 <= waits[2] <= 60
+    assert post(server, "openai", user("x")).status == 429
+    assert server.gateway.throttle(api_key(OTHER_KEY)) == 0
+
+
 def test_tokens_a_minute(serve):
-    server = serve(api_key(limits=KeyLimits(tokens_per_minute=12)))  # an answer has six
-    assert [post(server, "openai", user("x")).status for _ in range(4)] == [200, 200, 429, 429]
+    """A request counts by its bytes until its answer has told; each has six tokens in the end."""
+    server = serve(api_key(limits=KeyLimits(tokens_per_minute=40)))
+    assert [post(server, "openai", user("x")).status for _ in range(4)] == [200, 200, 200, 429]
+    assert post(server, "openai", user("x" * 1000)).status == 429
+
+
+def test_tokens_a_minute_are_counted_before_the_answer(serve, upstream):
+    """Many requests at once may not all pass because none has ended; one of any size may, if it is the first."""
+    server = serve(api_key(limits=KeyLimits(tokens_per_minute=100)))
+    upstream.delay_seconds = 0.3
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            statuses = list(pool.map(lambda _: post(server, "openai", user("x" * 120)).status, range(8)))
+    finally:
+        upstream.delay_seconds = 0.0
+    assert sorted(statuses)[:2] == [200, 429]
+    big = serve(api_key(limits=KeyLimits(tokens_per_minute=10)))
+    assert post(big, "openai", user("x" * 1000)).status == 200
 
 
 def test_concurrency_and_its_end(serve, upstream):
@@ -338,6 +369,100 @@ def test_more_choices_than_the_offer_has(serve):
     assert (reply.status, reply.error["param"]) == (400, "n")
     assert str(LIMITS.choices_max) in reply.error["message"]
     assert post(server, "openai", user("x", n=LIMITS.choices_max)).status == 200
+
+
+@pytest.mark.parametrize(
+    ("dialect", "models", "videos"),
+    [
+        ("openai", "GET /v1/models", "POST /v1/videos"),
+        ("llmage", "GET /llmage/v1/models", "POST /llmage/v1/video/generations"),
+    ],
+)
+def test_a_model_that_does_not_chat(upstream, dialect, models, videos):
+    film = offer(id=offer_id("film"), model="film", aliases=("movie",), operation=Operation.TEXT_TO_VIDEO, chat=None)
+    gone = replace(film, id=offer_id("gone"), model="gone", aliases=(), enabled_until=LONG_AGO)
+    directory = FakeDirectory([channel(upstream.url)], offers=[offer(), film, gone])
+    with GatewayServer(directory) as server:
+        for name in ("film", "movie", offer_id("film")):
+            reply = post(server, dialect, user("x", model=name))
+            text = f"The model '{name}' makes videos and does not chat; make them with {videos}, see {models}"
+            refused(reply, 404, "model_not_found", text)
+            assert dialect == "llmage" or reply.error["message"] == text
+        for name in ("gone", "nothing"):
+            reply = post(server, dialect, user("x", model=name))
+            text = f"The model '{name}' does not exist; see {models}"
+            refused(reply, 404, "model_not_found", text)
+            assert dialect == "llmage" or reply.error["message"] == text
+
+
+# what is not offered
+
+REFUSED = ("service_tier", "enable_search", "web_search_options")
+
+
+@pytest.fixture(scope="module")
+def narrow(upstream):
+    """A gateway with an offer that does not have everything."""
+    limits = replace(LIMITS, refused_fields=REFUSED, refused_tools=("builtin_function",))
+    with GatewayServer(FakeDirectory([channel(upstream.url)], offers=[offer(chat=limits)])) as server:
+        yield server
+        assert server.loop_errors == []
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"service_tier": "priority"}, "service_tier"),
+        ({"service_tier": "flex", "stream": True}, "service_tier"),
+        ({"enable_search": True}, "enable_search"),
+        ({"enable_search": 1}, "enable_search"),
+        ({"enable_search": "false"}, "enable_search"),
+        ({"web_search_options": {}}, "web_search_options"),
+        ({"enable_search": False, "service_tier": "scale"}, "service_tier"),
+        ({"tools": [{"type": "builtin_function", "function": {"name": "$web_search"}}]}, "tools"),
+    ],
+    ids=str,
+)
+def test_what_would_cost_more_is_refused_before_money_is_held(narrow, upstream, dialect, fields, param):
+    upstream.seen.clear()
+    calls = narrow.bank.calls
+    reply = post(narrow, dialect, user("x", **fields))
+    assert reply.status == 400
+    text = reply.error if dialect == "llmage" else reply.error["message"]
+    assert param in text
+    assert "the provider charges more for it" in text
+    if dialect == "openai":
+        assert (reply.error["code"], reply.error["param"]) == ("invalid_parameter", param)
+    else:
+        assert text.startswith(f"Invalid parameter: {param}; ")
+    assert not upstream.seen
+    assert narrow.bank.calls == calls
+
+
+def test_a_name_written_otherwise_is_the_same_name(narrow):
+    head = b'{"model": "qwen3-max", "messages": [{"role": "user", "content": "x"}], '
+    for field in (b'"service_tie\\u0072": "priority"', b'"service_tier": "auto", "service_tier": "priority"'):
+        assert post(narrow, "openai", head + field + b"}").error["param"] == "service_tier"
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"service_tier": "auto"},
+        {"service_tier": "default"},
+        {"service_tier": None, "enable_search": False},
+        {"search_options": {"forced_search": True}, "verbosity": "low", "anything": {"service_tier": "priority"}},
+        {"tools": [{"type": "function", "function": {"name": "f"}}, {"type": "custom", "custom": {"name": "g"}}]},
+    ],
+    ids=str,
+)
+def test_what_asks_for_nothing_and_what_nobody_named_pass_untouched(narrow, upstream, dialect, fields):
+    upstream.seen.clear()
+    assert post(narrow, dialect, user("x", **fields)).status == 200
+    sent = upstream.seen[-1].json
+    assert {name: sent[name] for name in fields} == fields
 
 
 def test_a_model_name_with_quotes_and_length_is_only_quoted_back(serve):

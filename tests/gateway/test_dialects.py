@@ -10,6 +10,11 @@ import yuanjing
 from yuanjing.domain.dialects import ERRORS, Dialect, error_body, error_headers, error_object, public_error
 from yuanjing.gateway.client import STATUS_LINES
 
+NOT_HOT = {
+    "already_exists", "file_expired", "key_revoked", "range_not_satisfiable", "too_many_keys", "video_not_ready",
+}  # fmt: skip
+"""Errors of videos, their files and the console, which the hot path never answers with."""
+
 
 @pytest.mark.parametrize("code", sorted(ERRORS))
 def test_the_shapes(code):
@@ -20,7 +25,7 @@ def test_the_shapes(code):
     assert body["error"]["code"] == (row.openai_code or code)
     text = error_body(Dialect.LLMAGE, code, "what to change 你")
     assert text == ('{"error": "' + (row.llmage or "what to change 你") + '"}').encode()
-    assert row.status in STATUS_LINES
+    assert row.status in STATUS_LINES or code in NOT_HOT
 
 
 def test_the_printed_texts():

@@ -22,12 +22,15 @@ from tests.support.gateway import (
     channel,
     offer,
 )
+from tests.support.rawclient import post as raw_post
+from tests.support.rig import rig
 from tests.support.sandbox import price_of
+from tests.support.upstream import echo, forever
 
 from yuanjing.domain.identity import Customer, format_key
 from yuanjing.domain.money import Book
 from yuanjing.domain.pricing import ChatTier, current_price
-from yuanjing.gateway.directory import Directory, KeyCache, offer_entry
+from yuanjing.gateway.directory import Directory, KeyCache, Offers, offer_entry
 from yuanjing.kit.digest import keyed_digest
 from yuanjing.ports.store import Topic
 
@@ -62,8 +65,7 @@ def test_the_cache_is_bounded_oldest_out_first():
     assert [cache.get(digest(numbered(i)), 1.0) is not None for i in range(5)] == [False, False, True, True, True]
     assert [cache.is_unknown(b"%d" % i, 1.0) for i in range(5)] == [False, False, True, True, True]
     for i in range(100):
-        cache.remember_header(b"%d" % i, cache.add(api_key(numbered(i)), CUSTOMER, 0.0))
-    assert len(cache._by_header) <= 3
+        cache.add(api_key(numbered(i)), CUSTOMER, 0.0)
     assert len(cache._meters) <= 7
 
 
@@ -78,17 +80,19 @@ def test_forgetting():
     cache = KeyCache(size=10, seconds=30.0)
     entry = cache.add(api_key(), CUSTOMER, 0.0)
     other = cache.add(api_key(OTHER_KEY), CUSTOMER, 0.0)
-    cache.remember_header(b"h", entry)
+    assert cache.holds(entry, 0.0)
     cache.forget(entry.public_id)
     assert cache.get(digest(KEY), 0.0) is None
-    assert cache.by_header(b"h", 0.0) is None
+    assert not cache.holds(entry, 0.0)
     assert cache.get(digest(OTHER_KEY), 0.0) is other
-    cache.remember_header(b"o", other)
-    assert cache.by_header(b"o", 30.0) is other
-    assert cache.by_header(b"o", 30.1) is None
+    assert cache.holds(other, 30.0)
+    assert not cache.holds(other, 30.1)
+    again = cache.add(api_key(OTHER_KEY), CUSTOMER, 0.0)
+    assert not cache.holds(other, 0.0)
+    assert cache.holds(again, 0.0)
     cache.forget_all()
     assert len(cache) == 0
-    assert cache.by_header(b"o", 0.0) is None
+    assert not cache.holds(again, 0.0)
 
 
 def test_counters_survive_being_read_again():
@@ -132,7 +136,7 @@ def test_a_name_beats_another_offers_alias():
     first = offer_entry(offer(model="a", aliases=("b",), id="1"), LIMITS, (), {})
     second = offer_entry(offer(model="b", aliases=(), id="2"), LIMITS, (), {})
     for entries in ([first, second], [second, first]):
-        directory.install(entries, {})
+        directory.install(Offers(chat=tuple(entries)), {})
         assert directory.offer("b") is second
         assert directory.offer("a") is first
     assert directory.offer("c") is None
@@ -201,6 +205,33 @@ def test_a_revoked_key_is_refused_within_one_poll(upstream):
         node.pending.append((Topic.KEY, "AbCd1234"))
         wait_until(lambda: post(server, "openai", user("x")).status == 401, server.options.signal_poll_seconds + 0.4)
         assert directory.lookups == 2
+
+
+def test_a_revoked_key_is_refused_on_the_connection_that_has_used_it():
+    with rig([forever(echo)]) as r:
+        client = r.client()
+        for _ in range(2):
+            client.send(raw_post())
+            assert client.receive().status == 200
+        r.server.directory.keys = [api_key(revoked_at=1.0)]
+        r.server.node.pending.append((Topic.KEY, "AbCd1234"))
+        wait_until(lambda: len(r.gateway.directory.keys) == 0)
+        client.send(raw_post())
+        assert client.receive().status == 401
+
+
+def test_a_connection_may_change_its_key():
+    with rig([forever(echo)]) as r:
+        r.server.directory.keys = [api_key(), api_key(OTHER_KEY)]
+        client = r.client()
+        for key in (KEY, KEY, OTHER_KEY, KEY):
+            client.send(raw_post(key=key))
+            assert client.receive().status == 200
+        client.send(raw_post(key=None))
+        assert client.receive().status == 401
+        ids = {key.public_id: key.id for key in r.server.directory.keys}
+        first, other = ids["AbCd1234"], ids["ZyXw9876"]
+        assert [record.key_id for record in r.wait_records(4)] == [first, first, other, first]
 
 
 def test_a_revocation_while_the_key_is_being_read_is_not_lost(upstream):

@@ -108,7 +108,8 @@ def test_leaving_while_a_connection_is_waited_for_costs_nothing(drains, streams)
 
 @both
 @pytest.mark.parametrize("form", FORMS)
-def test_leaving_before_the_provider_accepts_cancels_for_nothing(streams, form):
+def test_leaving_before_the_provider_answers_cancels_and_charges_the_input_of_a_plain_request(streams, form):
+    """A stream's head comes when the provider begins, a plain answer's when it has ended."""
     with rig([request, send(b"HTTP/1.1 200 OK\r\n")]) as r:
         client = r.client()
         client.send(post(stream=streams))
@@ -117,7 +118,8 @@ def test_leaving_before_the_provider_accepts_cancels_for_nothing(streams, form):
         FORMS[form](client)
         assert r.upstream.connections[0].wait_closed()
         left(r)
-        assert not r.records
+        seen = [(record.status, record.is_estimated, record.charge_nanos) for record in r.records]
+        assert seen == ([] if streams else [("client_gone", True, bill(1, 0))])
 
 
 @both
@@ -264,6 +266,34 @@ def test_only_so_many_streams_are_drained_at_once():
         assert [record.charge_nanos for record in r.wait_records(4)[2:]] == [bill(10, 5)] * 2
 
 
+def test_plain_requests_beyond_those_that_are_drained_are_charged_for_their_input():
+    gate = threading.Event()
+    with rig([request, wait(gate), send(plain())], drains=True, drain_streams_max=2) as r:
+        for number in range(1, 5):
+            client = r.client()
+            client.send(post())
+            r.upstream.wait_requests(number)
+            client.close()
+            wait_for(lambda number=number: r.gateway.draining + len(r.records) == number)
+        assert r.gateway.draining == 2
+        assert [(record.status, record.charge_nanos) for record in r.records] == [("client_gone", bill(1, 0))] * 2
+        gate.set()
+        assert [record.charge_nanos for record in r.wait_records(4)[2:]] == [bill(10, 5)] * 2
+
+
+def test_a_plain_answer_that_takes_longer_than_draining_is_charged_for_its_input():
+    with rig([request], drains=True, drain_seconds=0.3) as r:
+        client = r.client()
+        client.send(post())
+        r.upstream.wait_requests(1)
+        client.close()
+        assert r.upstream.connections[0].wait_closed()
+        (record,) = r.wait_records(1)
+        assert (record.status, record.is_estimated, record.charge_nanos) == ("client_gone", True, bill(1, 0))
+        left(r)
+        assert r.channel().failures_in_row == 0
+
+
 @pytest.mark.parametrize("is_accepted", [False, True])
 def test_draining_ends_after_its_time(is_accepted):
     with rig([request, *([send(STREAM_HEAD + chunk(event("abc")))] if is_accepted else [])],
@@ -329,6 +359,8 @@ def test_a_retry_is_not_made_for_a_client_that_left():
 
 class Side:
     """A connection that only remembers."""
+
+    known_key = None
 
     def __init__(self) -> None:
         self.written: list[bytes] = []

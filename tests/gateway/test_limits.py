@@ -47,6 +47,18 @@ def test_no_minute_has_more_than_twice_the_limit_and_no_two_more_than_three_time
         assert sum(start <= t < start + 120 for t in taken) <= 18
 
 
+def test_an_estimate_of_tokens_counts_until_they_are_known():
+    meter, limits = KeyMeter(), KeyLimits(tokens_per_minute=100)
+    assert meter.admit(limits, 1000.0, 1, 500)  # nothing was used: any size passes
+    assert not meter.admit(limits, 1000.0, 1, 1)
+    meter.finish(40, 1000.0, 500)
+    assert not meter.admit(limits, 1001.0, 1, 61)
+    assert meter.admit(limits, 1001.0, 1, 60)
+    assert not meter.admit(limits, 1001.0, 1, 0)
+    meter.finish(0, 1125.0, 60)  # long after its minute: what it had set aside is forgotten already
+    assert meter.tokens == 0
+
+
 def test_tokens_a_minute_count_when_they_are_known():
     meter, limits = KeyMeter(), KeyLimits(tokens_per_minute=100)
     assert meter.admit(limits, 1000.0, 1)

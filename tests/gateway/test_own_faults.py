@@ -12,10 +12,21 @@ from tests.support.rig import Rig, rig, wait_for
 from tests.support.upstream import STREAM_HEAD, chunk, close, echo, event, forever, plain, request, send, stream, wait
 
 from yuanjing.domain.errors import SpoolError, SpoolFullError, StoreUnavailableError
+from yuanjing.gateway.exchange import Exchange
 from yuanjing.gateway.loops import Loops
 from yuanjing.ports.store import Topic
 
 every_mode = pytest.mark.parametrize("streams", [False, True], ids=["plain", "stream"])
+
+
+def break_one(monkeypatch, exchange, name):
+    """Let a method of this exchange raise, and of no other."""
+    method = getattr(Exchange, name)
+
+    def breaks(self, *arguments):
+        return broken() if self is exchange else method(self, *arguments)
+
+    monkeypatch.setattr(Exchange, name, breaks)
 
 
 def errors(r: Rig) -> list[str]:
@@ -65,7 +76,7 @@ def test_a_request_whose_clock_raises_is_ended_and_its_money_is_free(monkeypatch
         client.send(post(stream=True))
         client.receive_until(b'"a"')
         (exchange,) = r.gateway.exchanges
-        monkeypatch.setattr(exchange, "_tick_stream", broken)
+        break_one(monkeypatch, exchange, "_tick_stream")
         rest = client.receive_until(b"0\r\n\r\n")
         assert b"internal_error" in rest
         assert b"[DONE]" not in rest
@@ -199,7 +210,7 @@ def test_telling_one_that_raises_does_not_keep_the_others_waiting(streams, monke
         for i, client in enumerate(clients, start=1):
             client.send(post(stream=streams))
             wait_for(lambda i=i: len(r.gateway.spooler._records) == i)
-        monkeypatch.setattr(r.gateway.spooler._waiting[1], "_end_stream" if streams else "_end_plain", broken)
+        break_one(monkeypatch, r.gateway.spooler._waiting[1], "_end_stream" if streams else "_end_plain")
         r.server.call(r.gateway.spooler.flush)
         assert clients[0].receive().status == 200
         assert clients[2].receive().status == 200

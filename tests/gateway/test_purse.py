@@ -11,7 +11,7 @@ from yuanjing.domain.errors import FencedError, StoreUnavailableError
 from yuanjing.domain.money import Book
 from yuanjing.gateway.counters import Counters
 from yuanjing.gateway.options import GatewayOptions
-from yuanjing.gateway.purse import Purses, Refill, Waiter
+from yuanjing.gateway.purse import PurseKey, Purses, Refill, Waiter
 
 BUYER = (Book.TEST, "cus_1", None)
 OPTIONS = GatewayOptions(lease_wait_seconds=0.06, refuse_seconds=0.25, heartbeat_seconds=0.02, close_seconds=0.3)
@@ -36,7 +36,7 @@ class Ledger:
     desk: "Desk | None" = None
 
     async def acquire(self, key, *, hold_id, needed_nanos, recent_nanos, may_recall):
-        assert key == BUYER
+        assert key == self.desk.buyer
         assert may_recall == any(p.waiters for p in self.desk.purses._purses.values())
         assert needed_nanos > 0
         assert recent_nanos >= 0
@@ -74,9 +74,9 @@ class Ledger:
 class Desk:
     """Purses over a ledger with a hand-turned clock, and how a request uses them."""
 
-    def __init__(self, ledger: Ledger, options: GatewayOptions = OPTIONS) -> None:
+    def __init__(self, ledger: Ledger, options: GatewayOptions = OPTIONS, buyer: PurseKey = BUYER) -> None:
         self.ledger, self.options, self.time, self.fenced = ledger, options, 100.0, 0
-        ledger.desk = self
+        ledger.desk, self.buyer = self, buyer
         self.tasks: set[asyncio.Task] = set()
         self.counters = Counters()
         self.purses = Purses(
@@ -93,7 +93,7 @@ class Desk:
 
     @property
     def purse(self):
-        return self.purses.get(BUYER)
+        return self.purses.get(self.buyer)
 
     def ask(self, ceiling, floor=None, refused=None):
         """A future of the hold that a reservation was made in, or of the refusal."""

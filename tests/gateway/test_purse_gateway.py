@@ -18,6 +18,7 @@ from tests.support.gateway import (
     api_key,
     channel,
 )
+from tests.support.load import wait_until
 from tests.support.sandbox import price_of
 
 from yuanjing.domain.dialects import Dialect
@@ -93,6 +94,39 @@ def test_the_store_is_lost_and_comes_back(upstream):
     assert bank.balance["cus_1"] == 100 * 10**9 - charged
 
 
+@pytest.mark.parametrize("is_in_memory", [True, False])
+def test_a_lowered_budget_counts_although_the_key_is_busy(upstream, is_in_memory):
+    """What was leased under the old one goes back: at the signal, or when a key that was pushed out is read again."""
+
+    class Budget(FakeBank):
+        is_spent = False
+
+        async def acquire(self, key, **asked):
+            if not self.is_spent:
+                return await super().acquire(key, **asked)
+            return Refill(hold_id=None, granted_nanos=0, available_nanos=0, is_recalling=False, is_budget=True)
+
+    bank, node = Budget(), FakeNode()
+    directory = FakeDirectory([channel(upstream.url)], keys=[api_key(limits=KeyLimits(budget_nanos=10**9))])
+    options = GatewayOptions(tick_seconds=0.02, signal_poll_seconds=0.01, lease_idle_seconds=60.0)
+    with GatewayServer(directory, bank=bank, node=node, options=options) as server:
+        assert post(server, "openai", user("x", max_tokens=500)).status == 200
+        keys = server.gateway.directory.keys
+        (purse,) = server.gateway.purses._purses.values()
+        assert purse.free > 0
+        directory.keys = [api_key(limits=KeyLimits(budget_nanos=1))]
+        bank.is_spent = True
+        if not is_in_memory:
+            keys.forget_all()
+        changes = keys.changes
+        node.pending.append((Topic.KEY, "AbCd1234"))
+        wait_until(lambda: keys.changes > changes, 5)
+        assert post(server, "openai", user("x", max_tokens=8)).status == 429
+        wait_until(lambda: bank.granted - bank.returned == server.spool.records[0].charge_nanos, 5)
+        assert len(server.spool.records) == 1
+        assert purse.is_recalled
+
+
 @pytest.mark.parametrize("dialect", ["openai", "llmage"])
 def test_a_spent_budget(upstream, dialect):
     class Budget(FakeBank):
@@ -109,6 +143,36 @@ def test_a_spent_budget(upstream, dialect):
         assert (reply.error["code"], reply.error["type"]) == ("budget_exceeded", "insufficient_quota")
     else:
         assert reply.error == "API key budget exceeded"
+
+
+@pytest.mark.parametrize("dialect", ["openai", "llmage"])
+def test_a_budget_that_is_only_held(upstream, dialect):
+    """What is not spent would do; who asks for more than that is told that the budget is the limit."""
+
+    class Budget(FakeBank):
+        async def acquire(self, key, **_):
+            assert key[2] == "key_AbCd1234"
+            return Refill(
+                hold_id=None,
+                granted_nanos=0,
+                available_nanos=5,
+                is_recalling=False,
+                is_budget=True,
+                budget_held_nanos=10**7,
+            )
+
+    directory = FakeDirectory([channel(upstream.url)], keys=[api_key(limits=KeyLimits(budget_nanos=10**9))])
+    with GatewayServer(directory, bank=Budget()) as server:
+        reply = post(server, dialect, user("x", max_tokens=100))
+        more = post(server, dialect, user("x" * 10_000, max_tokens=100))
+    assert (reply.status, reply.headers["retry-after"]) == (429, "1")
+    assert "x-should-retry" not in reply.headers
+    assert more.headers["x-should-retry"] == "false"
+    if dialect == "openai":
+        assert (reply.error["code"], reply.error["type"]) == ("budget_held", "rate_limit_error")
+        assert "beside those that are running" in reply.error["message"]
+    else:
+        assert reply.error == "API key budget is held by what is running"
 
 
 def test_a_free_offer(upstream):

@@ -354,6 +354,15 @@ def test_images_count_by_number_not_by_size():
     assert as_text.images == 1
 
 
+@pytest.mark.parametrize("prompt", [["a", "b"], [1], [{"type": 5}], [{"type": "text", "text": 1}], 5, {"a": "b"}])
+@pytest.mark.parametrize("name", ["prompt", "sys_prompt"])
+def test_a_prompt_that_is_none_is_named(name, prompt):
+    with pytest.raises(RequestError) as refused:
+        ChatRequest(Dialect.LLMAGE, json.dumps({"model": "m", "prompt": "x"} | {name: prompt}).encode())
+    error = refused.value
+    assert (error.code, error.message, error.param) == ("invalid_parameter", f"Invalid parameter: {name}", name)
+
+
 GROWING = [
     {"enable_search": True},
     {"enable_search": 1},

@@ -22,7 +22,14 @@ class Weighed:
 
 def routes(*channels):
     return tuple(
-        Route(channel=Weighed(*c), upstream_model="m", upstream_model_json=b'"m"')  # type: ignore[arg-type]
+        Route(
+            channel=Weighed(*c),  # type: ignore[arg-type]
+            upstream_model="m",
+            upstream_model_json=b'"m"',
+            renames_model=False,
+            renames_reasoning=False,
+            limit_field=None,
+        )
         for c in channels
     )
 

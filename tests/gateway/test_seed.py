@@ -207,3 +207,25 @@ def test_a_break_in_a_stream_is_an_error_event_without_done(server, upstream):
     assert len(reply.events) == 2
     assert reply.is_whole
     assert not reply.is_done
+
+
+def test_a_plain_answer_s_texts_are_escaped_as_json_escapes_them(server, upstream):
+    texts = ["".join(map(chr, range(0x2030))) + '\\" </script> 😀', "the second, \x7f"]
+    answer = {
+        "id": "chatcmpl-\\1",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "qwen3-max",
+        "choices": [
+            {"index": i, "message": {"role": "assistant", "content": text}, "finish_reason": None}
+            for i, text in enumerate(texts)
+        ],
+        "usage": {"prompt_tokens": 10, "completion_tokens": 60, "total_tokens": 70},
+    }
+    upstream.answer = plain(json.dumps(answer).encode())
+    reply = post(server, "llmage", {"model": "qwen3-max", "prompt": "x", "n": 2})
+    assert reply.body == json.dumps(json.loads(reply.body), ensure_ascii=False).encode()
+    told = json.loads(reply.body)
+    assert told["content"] == texts[0]
+    assert [choice["message"]["content"] for choice in told["choices"]] == texts
+    assert (told["id"], told["choices"][1]["finish_reason"]) == ("chatcmpl-\\1", None)

@@ -87,11 +87,35 @@ def test_a_slow_body_is_a_408(sent, chunks):
         assert not r.upstream.requests
 
 
-def test_a_slow_cold_body_is_cut():
+@pytest.mark.parametrize(
+    ("path", "begins"),
+    [
+        (b"/echo", b'{"error": {"message": '),
+        (b"/llmage/echo", b'{"error": "'),
+        (b"/api/echo", b'{"error": {"code": "request_timeout", "message": '),
+    ],
+)
+def test_a_slow_cold_body_is_a_408_too(path, begins):
+    """In the shape of its path's errors; nothing behind it is served, and the application's own words are dropped."""
     with rig([forever(echo)], request_body_seconds=0.2) as r:
         client = r.client()
-        client.send(cold(b"x" * 100)[:-50])
-        took(client, least=0.1, most=3.0)
+        client.send(cold(b"x" * 100, path)[:-50])
+        answer = client.receive()
+        assert answer.status == 408
+        assert answer.body.startswith(begins)
+        assert answer.headers[b"connection"] == b"close"
+        took(client, least=0.0, most=3.0)
+        other = r.client()
+        other.send(cold(b"x"))
+        assert other.receive().status == 200
+
+
+def test_a_slow_cold_body_behind_a_running_answer_does_not_cut_the_answer():
+    with rig([request, sleep(0.6), send(plain("late"))], request_body_seconds=0.1) as r:
+        client = r.client()
+        client.send(post() + cold(b"x" * 100)[:-50])
+        assert client.receive().text == "late"
+        assert client.receive().status == 408
 
 
 def test_a_slow_body_that_keeps_the_least_rate_is_read():

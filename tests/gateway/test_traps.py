@@ -158,6 +158,17 @@ def test_garbage_in_a_body_that_was_refused_leaves_the_refusal_readable(path, pa
         assert client.is_at_end()
 
 
+@pytest.mark.parametrize("streams", [False, True], ids=["plain", "stream"])
+def test_garbage_behind_a_request_does_not_cost_its_answer(streams):
+    with rig([forever(echo)]) as r:
+        client = r.client()
+        client.send(post(stream=streams) + b"\x00\x01 garbage")
+        answer = client.receive()
+        assert (answer.status, answer.headers[b"connection"]) == (200, b"close")
+        assert client.is_at_end()
+        assert r.wait_records(1)[0].status == "completed"
+
+
 def test_garbage_on_a_new_connection_gets_a_400_and_the_end():
     with rig([forever(echo)]) as r:
         client = r.client()

@@ -1,6 +1,7 @@
 """What the documents say is there: files, headings, commands, dependencies, decisions, licence."""
 
 import hashlib
+import json
 import re
 import tomllib
 
@@ -86,12 +87,16 @@ def test_the_page_about_the_hot_path_names_every_file_of_it():
 
 
 def declared_dependencies():
-    """The names in pyproject.toml and in the files from which the pins are resolved, and what the Makefile installs."""
+    """The names in pyproject.toml, in the files that pins are resolved from, in the Makefile, and of the console."""
     project = tomllib.loads((tidy.ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     lines = [*project["project"]["dependencies"], *project["build-system"]["requires"], "uv"]
     for path in sorted((tidy.ROOT / "requirements").glob("*.in")):
         lines += [line for line in path.read_text(encoding="utf-8").splitlines() if line and line[0] not in "#-"]
-    return {match[0] for line in lines if (match := _NAME.match(line))}
+    console = json.loads((tidy.ROOT / "console" / "package.json").read_text(encoding="utf-8"))
+    return {match[0] for line in lines if (match := _NAME.match(line))} | {
+        *console["dependencies"],
+        *console["devDependencies"],
+    }
 
 
 def test_each_dependency_has_its_reason():

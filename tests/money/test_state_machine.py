@@ -13,7 +13,8 @@ from collections.abc import Callable, Coroutine
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, invariant, precondition, rule
+from tests.money.promotion_rules import PromotionRules
 from tests.support.money import PRICE, TTL_SECONDS, FlakyStore, Gateway, World, tokens
 
 from yuanjing.adapters.memory import MemoryStore
@@ -45,7 +46,7 @@ steps = st.sampled_from([99, 99, 99, 0, 1, 2])
 keys = st.sampled_from([None, None, "key_total", "key_day"])
 
 
-class MoneyMachine(RuleBasedStateMachine):
+class MoneyMachine(PromotionRules):
     """The rules. `run` drives a coroutine to its end, `start` leaves it to be stepped where the store allows it."""
 
     is_stepped = True
@@ -417,9 +418,11 @@ class MoneyMachine(RuleBasedStateMachine):
                 assert not usage.late_shortfall_nanos, usage_id
                 assert ":late:" not in (usage.settle_transfer_id or ""), usage_id
             paid[record.book, record.customer_id] += record.charge_nanos - usage.late_shortfall_nanos
+        expired = self.collected()
         for (book, customer), granted in self.granted.items():
             balances = self.do(self.world.balances(customer, book))
-            assert balances.available_nanos + balances.held_nanos + paid[book, customer] == granted
+            gone = paid[book, customer] + expired.get((book, customer), 0)
+            assert balances.spendable_nanos + balances.held_nanos + gone == granted
 
     def _check_budgets(self) -> None:
         """No key holds and spends more than its budget, but for usage that came late."""

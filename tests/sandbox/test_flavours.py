@@ -129,6 +129,8 @@ def test_the_catalogue_s_thinkers_think():
     names = {f.name: f for f in FLAVOURS}
     for path in (Path(yuanjing.__file__).parent / "catalog" / "offers").glob("*.toml"):
         row = tomllib.loads(path.read_text(encoding="utf-8"))["offer"]
+        if row["operation"] != "chat":
+            continue
         for provider, model in row["providers"].items():
             thinks = "thinks by default" in row["description"]
             assert not thinks or model in names[provider].thinking_models, model

@@ -266,6 +266,16 @@ async def test_limits():
     wire.close()
 
 
+async def test_lists_may_have_a_limit_of_their_own():
+    wire = Wire(video_lists_per_second=1)
+    task = await create(wire)
+    assert [(await wire.call("GET", URL)).status for _ in range(2)] == [200, 429]
+    assert [(await wire.call("GET", f"{URL}/{task}")).status for _ in range(3)] == [200] * 3
+    wire.pass_by(1)
+    assert (await wire.call("GET", URL)).status == 200
+    wire.close()
+
+
 async def test_the_journal_tells_the_task(wire):
     answer = await wire.call("POST", URL, {"model": STD, "content": [{"type": "text", "text": "p"}]})
     entry = answer.entry

@@ -15,8 +15,8 @@ ASYNC = {"x-dashscope-async": "enable"}
 WEB = "http://127.0.0.1:9/a.png"
 
 
-def data_uri(width=640, height=480, form="PNG"):
-    return f"data:image/{form.lower()};base64," + base64.b64encode(picture(width, height, form)).decode()
+def data_uri(width=640, height=480, form="PNG", mode="RGB"):
+    return f"data:image/{form.lower()};base64," + base64.b64encode(picture(width, height, form, mode)).decode()
 
 
 def first(url=None):
@@ -71,6 +71,7 @@ SHAPES = [
     (wan(), (1920, 1080, 5)),
     (wan(size="1088*832", duration=2, shot_type="multi", prompt_extend=True), (1088, 832, 2)),
     (wan("i2v", prompt=None, inputs={"img_url": data_uri(1280, 720)}, resolution="720P"), (1280, 720, 5)),
+    (wan("i2v", inputs={"img_url": data_uri(1280, 720, "WEBP", "RGBA")}, resolution="720P"), (1280, 720, 5)),
     (
         {"model": "wan2.7-i2v", "input": {"media": [first(), {"type": "last_frame", "url": data_uri()}]}},
         (1662, 1248, 5),
@@ -157,10 +158,13 @@ async def test_what_the_sdk_adds_is_ignored(wire):
         (wan("i2v"), "Field required: input.img_url"),
         (wan("i2v", inputs={"img_url": data_uri()}, size="1280*720"), "parameters.size"),
         (wan("i2v", inputs={"img_url": data_uri()}, audio=True), "parameters.audio"),
+        (wan("i2v", inputs={"img_url": data_uri(mode="RGBA")}), "alpha channel"),
         (wan("r2v"), "Field required: input.reference_urls"),
         (wan("r2v", inputs={"reference_urls": [WEB] * 6}), "at most 5"),
         (wan("r2v", inputs={"reference_urls": [WEB + "/a.mp4"] * 4}), "at most 3 videos"),
         (wan("r2v", inputs={"reference_urls": [data_uri()]}), "input.reference_urls"),
+        (wan("r2v", inputs={"reference_video_urls": [WEB + "/a.mp4"] * 4}), "at most 3 videos"),
+        (wan("t2v", inputs={"reference_video_urls": [WEB]}), "input.reference_video_urls"),
         (wan("r2v", inputs={"reference_urls": [WEB]}, duration=11), "duration"),
         (horse("i2v", media=[first("oss://a/b.png")]), "X-DashScope-OssResourceResolve"),
     ],

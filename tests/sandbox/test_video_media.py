@@ -6,6 +6,7 @@ import struct
 import wave
 
 import av
+import pillow_heif
 import pytest
 from PIL import Image
 from tests.support.video_wire import picture
@@ -16,6 +17,7 @@ from yuanjing.sandbox.options import SandboxOptions
 from yuanjing.sandbox.video.media import MediaLoader, Upload
 from yuanjing.sandbox.video.wish import FailedError, FailureKind, Kind, Media, Role
 
+pillow_heif.register_heif_opener()
 UNREACHABLE, INVALID, TOO_LARGE = (
     FailureKind.MEDIA_UNREACHABLE,
     FailureKind.MEDIA_INVALID,
@@ -68,7 +70,7 @@ def tone(seconds=2):
     return out.getvalue()
 
 
-@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF"])
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "HEIF"])
 async def test_images_of_all_forms(form):
     found = await resolve(inline(picture(60, 40, form)))
     assert (found.format, found.width, found.height, found.ratio) == (form.lower(), 60, 40, 1.5)
@@ -100,6 +102,7 @@ async def test_clips():
         (b"<html></html>", Kind.IMAGE),
         (b"", Kind.IMAGE),
         (picture(60, 40)[:60], Kind.IMAGE),
+        (picture(60, 40, "HEIF")[:-20], Kind.IMAGE),
         (b"#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1/x.ts\n", Kind.VIDEO),
         (clip()[:300], Kind.VIDEO),
         (tone(), Kind.VIDEO),
@@ -135,12 +138,17 @@ async def test_fetched():
     assert await reason("http://127.0.0.1:9/a.png") is UNREACHABLE
 
 
-@pytest.mark.parametrize("source", ["", "file:///etc/hostname", "ftp://x/a", "asset://a", "http://", "oss://nothing"])
+@pytest.mark.parametrize(
+    "source", ["", "file:///etc/hostname", "ftp://x/a", "asset://nothing", "http://", "oss://nothing"]
+)
 async def test_addresses_that_are_none(source):
     assert await reason(source) is UNREACHABLE
 
 
-async def test_too_large():
+@pytest.mark.parametrize("pixels", [None, 40_000_000, 89_000_000])
+async def test_too_large(monkeypatch, pixels):
+    """Whatever limit of Pillow's another part of the process has set."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", pixels)
     assert await reason(inline(picture(60, 40)), by=loader(media_image_bytes_max=50)) is TOO_LARGE
     for side in (8000, 60_000):
         assert await reason(inline(bitmap_head(side))) is TOO_LARGE
@@ -150,11 +158,11 @@ async def test_uploads():
     clock = ManualClock()
     box = MediaLoader(SandboxOptions(video_uploads_bytes_max=3000), clock)
     until = clock.unix() + 60
-    box.put("dir/a.png", Upload(owner="me", data=picture(60, 40), until=until))
+    box.put("oss://dir/a.png", Upload(owner="me", data=picture(60, 40), until=until))
     assert (await resolve("oss://dir/a.png", by=box)).width == 60
     assert await reason("oss://dir/a.png", by=box, owner="you") is UNREACHABLE
-    box.put("dir/b.png", Upload(owner="me", data=b"x" * 2999, until=until))
+    box.put("oss://dir/b.png", Upload(owner="me", data=b"x" * 2999, until=until))
     assert await reason("oss://dir/a.png", by=box) is UNREACHABLE
-    box.put("dir/b.png", Upload(owner="me", data=picture(60, 40), until=until))
+    box.put("oss://dir/b.png", Upload(owner="me", data=picture(60, 40), until=until))
     clock.advance(60)
     assert await reason("oss://dir/b.png", by=box) is UNREACHABLE

@@ -10,9 +10,8 @@ from PIL import Image, ImageChops, ImageStat
 
 from yuanjing.sandbox.options import SandboxOptions
 from yuanjing.sandbox.video.drawing import Scene, _font, _wrapped
-from yuanjing.sandbox.video.media import Resolved
 from yuanjing.sandbox.video.render import Renderer
-from yuanjing.sandbox.video.wish import Kind, Role, Wish
+from yuanjing.sandbox.video.wish import Kind, Resolved, Role, Wish
 
 
 def wish(**changes):

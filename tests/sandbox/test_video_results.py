@@ -122,6 +122,28 @@ async def test_filled_up(files):
     assert (await files.get(files.share("sandbox:large-file=0"))).body == DATA
 
 
+async def test_slow(files, monkeypatch):
+    waits = []
+
+    async def wait(seconds):
+        waits.append(seconds)
+
+    monkeypatch.setattr(files.results, "_sleep", wait)
+    assert (await files.get(files.share("sandbox:slow-file=2.5"))).body == DATA
+    assert (await files.get(files.share("sandbox:slow-file=9999"), range="bytes=0-9")).body == DATA[:10]
+    assert (await files.get(files.share("sandbox:slow-file=9999"), range="bytes=0-0")).body == DATA[:1]
+    assert (await files.get(files.share("sandbox:slow-file", ".jpg"))).body == DATA
+    assert (await files.get(files.share("sandbox:slow-file"), "HEAD")).status == 200
+    assert waits == [2.5, 600.0]
+
+
+async def test_redirected(files):
+    answer = await files.get(files.share("sandbox:redirected-file"))
+    assert (answer.status, answer.body) == (302, b"")
+    assert answer.headers["location"] == "http://169.254.169.254/latest/meta-data/"
+    assert (await files.get(files.share("sandbox:redirected-file", ".jpg"))).body == DATA
+
+
 async def test_truncated(files):
     answer = await files.get(files.share("sandbox:truncated-file"))
     assert (answer.status, answer.body, answer.headers["content-length"]) == (200, DATA[:512], "512")

@@ -8,7 +8,7 @@ import pytest
 from yuanjing.kit.clock import ManualClock
 from yuanjing.sandbox.options import SandboxOptions
 from yuanjing.sandbox.video import magic
-from yuanjing.sandbox.video.render import Rendered
+from yuanjing.sandbox.video.rendered import Rendered
 from yuanjing.sandbox.video.results import Results
 from yuanjing.sandbox.video.tasks import DAY_SECONDS, Lifetimes, Submission, Tasks
 from yuanjing.sandbox.video.wish import Failure, FailureKind, Phase, Wish, even
@@ -202,3 +202,11 @@ def test_more_tasks_than_places_wait():
 @pytest.mark.parametrize(("given", "wanted"), [(1470, 1470), (1471, 1470), (1, 2), (0, 2)])
 def test_even(given, wanted):
     assert even(given) == wanted
+
+
+def test_it_may_not_be_found_at_first(rig):
+    late, other = rig.submit("sandbox:unseen=2"), rig.submit()
+    for is_seen in (False, True):
+        assert (rig.tasks.find("vidu", "me", late.id) is late) is is_seen
+        assert rig.tasks.of_owner("vidu", "me") == ([late, other] if is_seen else [other])
+        rig.clock.advance(2)

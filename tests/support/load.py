@@ -47,7 +47,7 @@ def balance(platform: Platform, key: str) -> dict[str, Decimal]:
     with httpx2.Client(trust_env=False, timeout=20) as client:
         answer = client.get(f"{platform.url}/llmage/v1/balance", headers={"Authorization": f"Bearer {key}"})
     answer.raise_for_status()
-    return {name: Decimal(answer.json()[name]) for name in ("available", "held")}
+    return {name: Decimal(answer.json()[name]) for name in ("available", "held", "promotion")}
 
 
 class Load:

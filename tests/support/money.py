@@ -16,7 +16,8 @@ from yuanjing.domain.pricing import ChatPrice, ChatTier, ceiling_nanos, charge_n
 from yuanjing.domain.usage import ChatUsage, PostedUsage, UsageRecord, split_charge
 from yuanjing.kit.clock import ManualClock
 from yuanjing.ports.spool import SpoolFolder, SpoolReader, SpoolWriter
-from yuanjing.ports.store import Store, Tx, UsageFilter
+from yuanjing.ports.store import Store, Tx
+from yuanjing.ports.usages import UsageFilter
 from yuanjing.usecases.leases import LeaseAnswer, LeaseKeeper, LeaseRequest, LeaseReturn
 from yuanjing.usecases.nodes import NodeRef, register_node
 

@@ -10,8 +10,24 @@ import time
 from pathlib import Path
 from typing import Self
 
+from tests.support.warm import warm_commands
+
 READY_SECONDS = 30.0
 STOP_SECONDS = 40.0
+
+
+def _children(parent: int) -> dict[int, list[str]]:
+    """The command lines of a process's children by their pids."""
+    found: dict[int, list[str]] = {}
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit():
+            continue
+        try:
+            if int((folder / "stat").read_text().rpartition(")")[2].split()[1]) == parent:
+                found[int(folder.name)] = (folder / "cmdline").read_bytes().decode().split("\0")
+        except (OSError, ValueError):
+            continue
+    return found
 
 
 class Platform:
@@ -75,7 +91,7 @@ class Platform:
 
     def _kill_rest(self) -> None:
         """Leave nothing behind, stopped processes neither."""
-        for pid in [*self.children(""), self.process.pid] if self.process.poll() is None else []:
+        for pid in [*self.children(""), *self.forkers(), self.process.pid] if self.process.poll() is None else []:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.process.wait(5)
@@ -85,26 +101,17 @@ class Platform:
         self.process.send_signal(number)
 
     def children(self, role: str) -> list[int]:
-        """The pids of the supervisor's children whose command line names the role; all for an empty one."""
-        found: list[int] = []
-        for folder in Path("/proc").iterdir():
-            if not folder.name.isdigit():
-                continue
-            try:
-                parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-                line = (folder / "cmdline").read_bytes().decode().split("\0")
-            except (OSError, ValueError):
-                continue
-            if parent == self.process.pid and (not role or role in line):
-                found.append(int(folder.name))
-        return found
+        """The pids of the processes out of the forker whose command line names the role; all for an empty one."""
+        forked = [child for pid in self.forkers() for child in _children(pid).items()]
+        return [pid for pid, line in forked if not role or role in line]
+
+    def forkers(self) -> list[int]:
+        """The pid of the forker, in a list that is empty when there is none."""
+        return [pid for pid, line in _children(self.process.pid).items() if "yuanjing.bootstrap.forker" in line]
 
     def run(self, *arguments: str, stdin: str = "") -> dict[str, object]:
         """A command of the CLI, as its JSON document."""
-        command = [*self.command, *arguments, "--json"]
-        done = subprocess.run(  # noqa: S603  # our own program
-            command, env=self.environment, input=stdin, capture_output=True, text=True, timeout=60, check=False
-        )
+        done = warm_commands().run([*arguments, "--json"], self.environment, stdin)
         assert done.stdout, done.stderr
         return json.loads(done.stdout)
 

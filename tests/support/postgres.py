@@ -46,8 +46,9 @@ def run_apart(work: Coroutine[object, object, None]) -> None:
 class PostgresServer:
     """One server of this test process, on a unix socket; its guard ends it even if the tests are killed."""
 
-    def __init__(self, binaries: Path) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="yj-pg-", dir=_memory()))
+    def __init__(self, binaries: Path, parent: Path | None = None) -> None:
+        """`parent` is where its folder is made; by default in memory if there is room."""
+        self.folder = Path(tempfile.mkdtemp(prefix="yj-pg-", dir=parent or _memory()))
         self.data = self.folder / "data"
         self.data.mkdir(mode=0o700)
         self.folder.chmod(0o755)

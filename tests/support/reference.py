@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from yuanjing.settings import list_settings
+from yuanjing.settings.reference import list_settings
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "settings.md"
 _SECTIONS = {
@@ -14,6 +14,19 @@ _SECTIONS = {
     "YUANJING_HEARTBEAT_SECONDS": "Processes",
     "YUANJING_REQUEST_HEADER_BYTES_MAX": "Clients",
     "YUANJING_ADMISSION_SECONDS": "Providers",
+    "YUANJING_SMS_SENDER": "Codes by SMS",
+    "YUANJING_SESSION_IDLE_SECONDS": "Sessions",
+    "YUANJING_PASSWORD_LENGTH_MIN": "Passwords",
+    "YUANJING_TOPUP_AMOUNT_MIN": "Top-ups",
+    "YUANJING_TRANSFER_INSTRUCTIONS": "Bank transfers",
+    "YUANJING_ALIPAY_APP_ID": "Alipay",
+    "YUANJING_USAGE_DAYS_MAX": "What customers look up",
+    "YUANJING_ARTIFACTS_URL": "Files",
+    "YUANJING_IDFILE_SIGNED": "Links to files",
+    "YUANJING_UPLOAD_REQUEST_BYTES_MAX": "Uploads",
+    "YUANJING_MEDIA_WORKERS": "Measuring files",
+    "YUANJING_FETCH_ALLOWED_NETWORKS": "Fetching and sending files",
+    "YUANJING_VIDEO_CLAIM_SECONDS": "Video tasks",
 }
 _HEAD = """\
 # Settings

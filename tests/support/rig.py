@@ -111,11 +111,12 @@ def rig(  # a set-up's parts, each by its name
     connections_max: int = 256,
     keep_alive_seconds: int = 75,
     is_stopped_by_test: bool = False,
+    clients_max: int = 16_384,
     **options: float | str | None,
 ) -> Iterator[Rig]:
     """A gateway before one provider that plays `scripts`, or before `upstreams`, a channel each, in that order."""
     providers = list(upstreams) or [RawUpstream(*scripts)]
-    chosen = GatewayOptions(**({"tick_seconds": 0.02} | options))  # type: ignore[arg-type]
+    chosen = GatewayOptions(**({"tick_seconds": 0.02, "connections_max": clients_max} | options))  # type: ignore[arg-type]
     bank = FakeBank(balance={"cus_1": FIRST_BALANCE})
     spool = FakeSpool()
     with ExitStack() as stack:

@@ -11,7 +11,7 @@ from yuanjing.kit.clock import ManualClock
 from yuanjing.sandbox.asgi import Reply, Request
 from yuanjing.sandbox.journal import Entry
 from yuanjing.sandbox.options import SandboxOptions
-from yuanjing.sandbox.video.render import Rendered
+from yuanjing.sandbox.video.rendered import Rendered
 from yuanjing.sandbox.video.service import VideoSimulator
 
 KEY = "sandbox-key"
@@ -78,10 +78,10 @@ class Wire:
         return future
 
 
-def picture(width, height, form="PNG"):
+def picture(width, height, form="PNG", mode="RGB"):
     """The bytes of a picture of that size."""
     out = io.BytesIO()
-    Image.new("RGB", (width, height), "teal").save(out, form)
+    Image.new(mode, (width, height), "teal").save(out, form)
     return out.getvalue()
 
 

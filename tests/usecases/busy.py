@@ -1,11 +1,14 @@
 """A world with some of everything: open and closed holds, settled, late and lost usage, budgets, two books."""
 
-from tests.support.money import World, tokens
+from tests.support.money import Gateway, World, tokens
 
 from yuanjing.domain.identity import BudgetPeriod
 from yuanjing.domain.money import Book
 from yuanjing.usecases.nodes import take_over
 from yuanjing.usecases.posting import UsagePoster
+from yuanjing.usecases.promotions import Gift, expire_promotions, give_promotion
+from yuanjing.usecases.redemptions import CodeWish, Redemptions, create_codes
+from yuanjing.usecases.signin.failures import AddressFailures
 
 YUAN = 10**9
 
@@ -36,3 +39,26 @@ async def fill(world: World) -> None:
     await first.acquire("cus_a", needed=1000, recent=YUAN, budget_key_id="key_t")
     extra = await first.acquire("cus_b", needed=2000, book=Book.TEST)
     await first.give_back(extra.hold_id, is_final=True)
+    await _promote(world, first)
+
+
+def redemptions(world: World, failures_max: int = 3) -> Redemptions:
+    """What a gateway process redeems codes with."""
+    counts = [AddressFailures(world.clock, failures_max=failures_max, window_seconds=3600) for _ in range(2)]
+    return Redemptions(
+        store=world.store, clock=world.clock, pepper=b"pepper", of_customers=counts[0], of_addresses=counts[1]
+    )
+
+
+async def _promote(world: World, gateway: Gateway) -> None:
+    """Promotion money: some has expired, some is spent, some is held."""
+    now = world.clock.unix()
+    for cause, expires_at in (("old", now), ("spring", now + 1000)):
+        gift = Gift(customer_id="cus_a", book=Book.LIVE, amount_nanos=9_000_000, expires_at=expires_at, cause=cause)
+        await world.store.write(lambda tx, gift=gift: give_promotion(tx, gift, now))
+    assert await expire_promotions(world.store, world.clock) == 1
+    ((_, text), _) = await create_codes(world.store, world.clock, b"pepper", CodeWish(amount_nanos=5, count=2))
+    await redemptions(world).redeem("cus_b", "192.0.2.1", text)
+    await gateway.chat("cus_a", tokens(10, 20), budget_key_id="key_d")
+    await gateway.acquire("cus_a", needed=1000, budget_key_id="key_d")
+    await UsagePoster(world.store, world.clock, batch_rows=100).post(world.reader(gateway))

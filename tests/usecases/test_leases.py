@@ -8,7 +8,7 @@ from yuanjing.domain.errors import FencedError, InsufficientFundsError, StoreUna
 from yuanjing.domain.holds import LeasePolicy
 from yuanjing.domain.identity import BudgetPeriod
 from yuanjing.domain.money import Book
-from yuanjing.ports.store import KeyBudget
+from yuanjing.ports.identity import KeyBudget
 from yuanjing.usecases.budgets import period_start, rolled
 from yuanjing.usecases.leases import LeaseReturn
 from yuanjing.usecases.movements import write_contended
@@ -254,6 +254,7 @@ async def test_a_budget_is_exact_over_processes(world):
     assert mine.budget_left_nanos == 400_000
     refused = await second.acquire("cus_a", needed=400_001, budget_key_id="key_b")
     assert (refused.granted_nanos, refused.budget_left_nanos, refused.is_recalling) == (0, 400_000, True)
+    assert refused.budget_held_nanos == 600_000
     rest = await second.acquire("cus_a", needed=1, recent=YUAN, budget_key_id="key_b")
     assert (rest.granted_nanos, rest.budget_left_nanos) == (400_000, 0)
     record = first.finish(first.admit(mine.hold_id, 600_000), tokens(10, 20))

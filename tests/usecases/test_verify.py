@@ -40,8 +40,8 @@ async def test_the_busy_world_is_clean(busy):
     report = await verify(busy.store, busy.spools, busy.clock)
     assert report.breaches == []
     assert set(report.checked) == {
-        "entries", "accounts", "books", "transfers", "holds", "held accounts", "leases", "usage", "settle transfers",
-        "overruns", "budgets", "spools",
+        "entries", "accounts", "books", "transfers", "months", "holds", "held accounts", "leases", "usage",
+        "settle transfers", "overruns", "usage days", "budgets", "promotions", "redeem codes", "spools",
     }  # fmt: skip
     assert all(report.checked.values())
     assert report.checked_at == busy.clock.unix()
@@ -310,3 +310,11 @@ def test_a_tally_sees_what_sums_hide():
     merged.add("a", 5, sign=-1)
     merged.add("a", 3, sign=-1)
     assert merged.is_even
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
+async def test_days_are_compared_however_many_records_are_added_up_at_once(
+    busy: World, at_once: int, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("yuanjing.usecases.verify_days._PENDING_MAX", at_once)
+    assert await breaches(busy) == []

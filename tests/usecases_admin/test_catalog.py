@@ -69,14 +69,14 @@ async def test_a_changed_price_is_a_new_version_and_the_old_one_stays(store, clo
 
 async def test_a_price_that_an_operator_has_set_survives_the_next_import(store, clock):
     await import_catalog(store, clock, read(PROVIDER, offer_text()))
-    mine = await set_price(store, clock, "m", tiers=[TIER], source="mine")
+    mine = await set_price(store, clock, "m", terms=[TIER], source="mine")
     assert not (await import_catalog(store, clock, read(offer_text()))).is_changed
     assert (await get_offer(store, clock, "m")).price == mine
 
 
 async def test_an_imported_price_never_begins_before_an_earlier_version(store, clock):
     await import_catalog(store, clock, read(PROVIDER, offer_text()))
-    mine = await set_price(store, clock, "m", tiers=[TIER], source="mine")
+    mine = await set_price(store, clock, "m", terms=[TIER], source="mine")
     await import_catalog(store, clock, read(offer_text(rate="9", source="list 2026-01-02")))
     _, prices = await list_prices(store, "m")
     assert [price.effective_from for price in prices] == sorted(price.effective_from for price in prices)
@@ -138,15 +138,15 @@ async def test_unknown_offers_are_not_found(store, clock):
     with pytest.raises(NotFoundError):
         await list_prices(store, "x")
     with pytest.raises(NotFoundError):
-        await set_price(store, clock, "x", tiers=[TIER], source="s")
+        await set_price(store, clock, "x", terms=[TIER], source="s")
 
 
 async def test_setting_a_price_tells_the_gateways(catalog_store, clock, signals):
-    price = await set_price(catalog_store, clock, "qwen3-max", tiers=[TIER], source=" contract ")
+    price = await set_price(catalog_store, clock, "qwen3-max", terms=[TIER], source=" contract ")
     assert (price.version, price.source, price.effective_from) == (2, "contract", clock.now())
     assert (await signals())[-1] == (Topic.CATALOG, "")
     later = clock.now() + dt.timedelta(days=1)
-    future = await set_price(catalog_store, clock, "qwen3-max", tiers=[TIER], source="s", effective_from=later)
+    future = await set_price(catalog_store, clock, "qwen3-max", terms=[TIER], source="s", effective_from=later)
     assert (await get_offer(catalog_store, clock, "qwen3-max")).price == price
     clock.advance(86_400)
     assert (await get_offer(catalog_store, clock, "qwen3-max")).price == future
@@ -166,5 +166,5 @@ async def test_setting_a_price_tells_the_gateways(catalog_store, clock, signals)
 async def test_prices_that_cannot_be_applied_are_refused(catalog_store, clock, tiers, source, days):
     start = clock.now() + dt.timedelta(days=days)
     with pytest.raises(InvalidInputError):
-        await set_price(catalog_store, clock, "qwen3-max", tiers=tiers, source=source, effective_from=start)
+        await set_price(catalog_store, clock, "qwen3-max", terms=tiers, source=source, effective_from=start)
     assert len((await list_prices(catalog_store, "qwen3-max"))[1]) == 1

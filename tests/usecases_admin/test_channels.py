@@ -2,15 +2,19 @@ import dataclasses
 
 import pytest
 
+from yuanjing.domain.catalog import upstream_model
 from yuanjing.domain.errors import InvalidInputError, NotFoundError
 from yuanjing.domain.money import Book
 from yuanjing.kit.secretbox import SecretBox, SecretBoxError
 from yuanjing.ports.store import Topic
 from yuanjing.ports.upstream import ProbeReport
+from yuanjing.usecases.catalog import import_catalog
+from yuanjing.usecases.catalog_documents import shipped_documents
 from yuanjing.usecases.channels import (
     ChannelChange,
     ChannelDraft,
     add_channel,
+    add_sandbox_channels,
     check_channel,
     ensure_sandbox_channels,
     list_channels,
@@ -100,7 +104,7 @@ async def test_channels_that_cannot_work_are_refused(catalog_store, clock, box, 
 
 
 async def test_what_is_not_there_is_not_found(catalog_store, clock, box):
-    with pytest.raises(NotFoundError, match="known are: ark, dashscope"):
+    with pytest.raises(NotFoundError, match="known are: ark, ark-video"):
         await add_channel(catalog_store, clock, box, dataclasses.replace(DRAFT, provider_id="x"), credential=SECRET)
     with pytest.raises(NotFoundError):
         await add_channel(catalog_store, clock, box, dataclasses.replace(DRAFT, offers=("x",)), credential=SECRET)
@@ -167,10 +171,12 @@ async def test_a_check_with_a_lost_key_says_what_to_do(catalog_store, clock, box
 
 async def test_the_sandbox_serves_every_provider_in_the_test_book(catalog_store, clock, box, signals):
     made = await ensure_sandbox_channels(catalog_store, clock, box, base_url="http://127.0.0.1:8090", credential="s")
-    assert len(made) == 7
+    assert len(made) == 12
     assert {channel.book for channel in made} == {Book.TEST}
     addresses = {channel.provider_id: channel.base_url for channel in made}
     assert addresses["dashscope"] == "http://127.0.0.1:8090/compatible-mode/v1"
+    assert addresses["dashscope-video"] == "http://127.0.0.1:8090/api/v1"
+    assert addresses["vidu"] == "http://127.0.0.1:8090"
     count = len(await signals())
     again = await ensure_sandbox_channels(catalog_store, clock, box, base_url="http://127.0.0.1:8090/", credential="s")
     assert again == []
@@ -183,14 +189,36 @@ async def test_the_sandbox_channels_follow_its_address_credential_and_our_key(ca
 
     first = await ensure()
     await set_channel_enabled(catalog_store, clock, first[0].id, is_enabled=False)
-    assert len(await ensure(base_url="http://127.0.0.1:2")) == 7
-    assert len(await ensure(base_url="http://127.0.0.1:2", credential="t")) == 7
+    assert len(await ensure(base_url="http://127.0.0.1:2")) == 12
+    assert len(await ensure(base_url="http://127.0.0.1:2", credential="t")) == 12
     new_box = SecretBox([b"n" * 32])
-    assert len(await ensure(base_url="http://127.0.0.1:2", credential="t", with_box=new_box)) == 7
+    assert len(await ensure(base_url="http://127.0.0.1:2", credential="t", with_box=new_box)) == 12
     found = {channel.id: channel for channel in await list_channels(catalog_store)}
-    assert len(found) == 7
+    assert len(found) == 12
     assert not found[first[0].id].is_enabled, "what an operator has switched off stays off"
     assert {plain(new_box, channel) for channel in found.values()} == {"t"}
+
+
+async def test_new_providers_get_their_channel_into_the_sandbox_that_is_there(store, clock, box, signals):
+    documents = shipped_documents()
+    old = [dataclasses.replace(one, offers=(), providers=one.providers[:3]) for one in documents if one.providers]
+    await import_catalog(store, clock, old)
+    assert await add_sandbox_channels(store, clock, box) == [], "nobody has started a sandbox"
+    first = await ensure_sandbox_channels(store, clock, box, base_url="http://127.0.0.1:8090", credential="s")
+    await set_channel_enabled(store, clock, first[0].id, is_enabled=False)
+    await import_catalog(store, clock, documents)
+    other_key = SecretBox([b"n" * 32])
+    assert await add_sandbox_channels(store, clock, other_key) == [], "the credential cannot be known"
+    count = len(await signals())
+    made = await add_sandbox_channels(store, clock, box)
+    assert len(made) == 9
+    assert len(await signals()) == count + 1
+    assert {plain(box, channel) for channel in made} == {"s"}
+    addresses = {channel.provider_id: channel.base_url for channel in made}
+    assert addresses["dashscope-video"] == "http://127.0.0.1:8090/api/v1"
+    assert await add_sandbox_channels(store, clock, box) == []
+    everything = await ensure_sandbox_channels(store, clock, box, base_url="http://127.0.0.1:8090", credential="s")
+    assert everything == [], "they are those that a start would have made"
 
 
 async def test_models_of_other_names_can_be_changed_later(catalog_store, clock, box):
@@ -200,3 +228,43 @@ async def test_models_of_other_names_can_be_changed_later(catalog_store, clock, 
     assert changed.offers == ("VaKNrpZ37Ybrg5DWGio6b",)
     assert changed.upstream_models == {"VaKNrpZ37Ybrg5DWGio6b": "ep-2"}
     assert plain(box, changed) == SECRET
+
+
+VIDEO = ChannelDraft(provider_id="ark-video", book=Book.LIVE)
+FAST = "doubao-seedance-2-0-fast-260128"
+LLMID = "YjjGgxO_Xma8PWsMjJvps"
+
+
+async def test_a_channel_of_videos_may_rename_every_model(catalog_store, clock, box):
+    draft = dataclasses.replace(VIDEO, upstream_models={LLMID: "ep-1", f"{LLMID}/{FAST}": "ep-2"})
+    made = await add_channel(catalog_store, clock, box, draft, credential=SECRET)
+    offers = {offer.id: offer for offer in await catalog_store.read(lambda tx: tx.catalog.offers())}
+    offer = offers[LLMID]
+
+    def name(model, provider_id=made.provider_id, own=made.upstream_models):
+        return upstream_model(offer, model, provider_id, own)
+
+    assert (name(offer.model), name(FAST)) == ("ep-1", "ep-2")
+    assert (name(offer.model, own={}), name(FAST, own={})) == (offer.model, FAST)
+    assert name(FAST, provider_id="vidu") is None
+    for key in (f"{LLMID}/{offer.model}", f"{LLMID}/zap", "VaKNrpZ37Ybrg5DWGio6b/x"):
+        bad = dataclasses.replace(VIDEO, upstream_models={key: "ep-3"})
+        with pytest.raises(InvalidInputError):
+            await add_channel(catalog_store, clock, box, bad, credential=SECRET)
+
+
+async def test_a_check_of_a_video_channel_costs_nothing(catalog_store, clock, box):
+    made = await add_channel(catalog_store, clock, box, VIDEO, credential=SECRET)
+    probe = RecordingProbe()
+    assert (await check_channel(catalog_store, box, probe, made.id)).is_ok
+    (target,) = probe.targets
+    assert (target.protocol, target.model, target.quirks) == ("ark", None, ())
+    with pytest.raises(InvalidInputError, match="costs money"):
+        await check_channel(catalog_store, box, probe, made.id, model=LLMID)
+
+
+async def test_a_model_of_several_offers_is_named_by_id(catalog_store, clock, box):
+    with pytest.raises(InvalidInputError, match=f"several offers: .*{LLMID}"):
+        await add_channel(catalog_store, clock, box, dataclasses.replace(VIDEO, offers=(FAST,)), credential=SECRET)
+    draft = dataclasses.replace(VIDEO, offers=(LLMID,))
+    assert (await add_channel(catalog_store, clock, box, draft, credential=SECRET)).offers == (LLMID,)

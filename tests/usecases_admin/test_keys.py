@@ -14,7 +14,8 @@ from yuanjing.domain.money import Book
 from yuanjing.ports.store import Topic
 from yuanjing.usecases import keys
 from yuanjing.usecases.customers import create_customer
-from yuanjing.usecases.keys import authenticate, create_key, find_key, list_keys, revoke_key
+from yuanjing.usecases.key_finder import KeyFinder
+from yuanjing.usecases.keys import authenticate, create_key, list_keys, revoke_key
 
 
 @pytest.fixture
@@ -27,9 +28,9 @@ async def test_a_new_key_opens_for_its_customer(store, clock, pepper, customer, 
     key, text = await create_key(store, clock, pepper, customer_id=customer.id, book=book, name="mine")
     assert is_well_formed(text)
     assert (public_id_of(text), book_of(text)) == (key.public_id, book)
-    caller = await authenticate(store, clock, pepper, text)
+    caller = await authenticate(KeyFinder(store), clock, pepper, text)
     assert (caller.key, caller.customer) == (key, customer)
-    assert await find_key(store, key.public_id) == (key, customer)
+    assert await KeyFinder(store).find(key.public_id) == (key, customer)
 
 
 async def test_the_store_does_not_hold_the_key(store, clock, pepper, customer):
@@ -47,9 +48,9 @@ async def test_wrong_keys_are_refused_alike(store, clock, pepper, customer):
     unknown = format_key(Book.LIVE, "AAAAAAAA", "A" * 32)
     for presented in ("", "x", text[:-1], text + "0", text.swapcase(), wrong_secret, other_book, unknown, "é" * 57):
         with pytest.raises(AuthenticationError, match=r"^Invalid API Key$"):
-            await authenticate(store, clock, pepper, presented)
+            await authenticate(KeyFinder(store), clock, pepper, presented)
     with pytest.raises(AuthenticationError):
-        await authenticate(store, clock, b"other pepper", text)
+        await authenticate(KeyFinder(store), clock, b"other pepper", text)
 
 
 async def test_an_unknown_key_costs_a_comparison_too(store, clock, pepper, customer, monkeypatch):
@@ -57,9 +58,9 @@ async def test_an_unknown_key_costs_a_comparison_too(store, clock, pepper, custo
     compared = []
     real = keys.is_same_digest
     monkeypatch.setattr(keys, "is_same_digest", lambda a, b: compared.append((len(a), len(b))) or real(a, b))
-    await authenticate(store, clock, pepper, text)
+    await authenticate(KeyFinder(store), clock, pepper, text)
     with pytest.raises(AuthenticationError):
-        await authenticate(store, clock, pepper, format_key(Book.LIVE, "AAAAAAAA", "A" * 32))
+        await authenticate(KeyFinder(store), clock, pepper, format_key(Book.LIVE, "AAAAAAAA", "A" * 32))
     assert compared == [(32, 32), (32, 32)]
 
 
@@ -71,7 +72,7 @@ async def test_a_revoked_key_is_refused_and_the_gateways_are_told_once(store, cl
     assert revoked.revoked_at == again.revoked_at is not None
     assert await signals() == [(Topic.KEY, key.public_id)]
     with pytest.raises(AuthenticationError):
-        await authenticate(store, clock, pepper, text)
+        await authenticate(KeyFinder(store), clock, pepper, text)
     with pytest.raises(NotFoundError):
         await revoke_key(store, clock, "key_nothing")
 
@@ -81,10 +82,10 @@ async def test_an_expired_key_is_refused_from_its_second_on(store, clock, pepper
         store, clock, pepper, customer_id=customer.id, book=Book.LIVE, expires_at=clock.unix() + 10
     )
     clock.advance(9)
-    await authenticate(store, clock, pepper, text)
+    await authenticate(KeyFinder(store), clock, pepper, text)
     clock.advance(1)
     with pytest.raises(AuthenticationError):
-        await authenticate(store, clock, pepper, text)
+        await authenticate(KeyFinder(store), clock, pepper, text)
     with pytest.raises(InvalidInputError):
         await create_key(store, clock, pepper, customer_id=customer.id, book=Book.LIVE, expires_at=clock.unix())
 
@@ -99,15 +100,44 @@ async def test_limits_are_checked_and_brought_into_one_form(catalog_store, clock
         budget_period=BudgetPeriod.DAY,
     )
     key, _ = await create_key(catalog_store, clock, pepper, customer_id=customer.id, book=Book.LIVE, limits=limits)
-    assert key.limits.models == ("deepseek-v4-flash", "qwen3-max")
+    assert key.limits.models == ("deepseek-v4-flash", "qwen3-max", "VaKNrpZ37Ybrg5DWGio6b")
     assert key.limits.networks == ("10.0.0.0/8", "192.0.2.7/32", "2001:db8::/32")
-    assert key.limits.allows_model("qwen3-max")
-    assert not key.limits.allows_model("kimi-k2.5")
+    assert key.limits.allows_offer("any", "qwen3-max")
+    assert key.limits.allows_offer("VaKNrpZ37Ybrg5DWGio6b", "any")
+    assert not key.limits.allows_offer("any", "kimi-k2.5")
+    assert KeyLimits().allows_offer("any", "kimi-k2.5")
     for address in ("10.9.8.7", "192.0.2.7", "2001:db8::1", "::ffff:10.1.1.1"):
         assert key.limits.allows_address(address), address
     for address in ("11.0.0.1", "2001:db9::1", "nonsense", ""):
         assert not key.limits.allows_address(address), address
     assert KeyLimits().allows_address("nonsense")
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        ("::ffff:127.0.0.1", "127.0.0.1/32", "127.0.0.1"),
+        ("::ffff:10.0.0.0/104", "10.0.0.0/8", "::ffff:10.1.2.3"),
+        ("::ffff:0:0/96", "0.0.0.0/0", "203.0.113.9"),
+        ("::/0", "::/0", "2001:db8::1"),
+        ("::ffff:0:0:0/80", "::ffff:0:0:0/80", "::ffff:0:1:2"),
+    ],
+)
+async def test_networks_are_compared_as_callers_addresses_are(store, clock, pepper, customer, case):
+    written, kept, inside = case
+    limits = KeyLimits(networks=(written,))
+    key, _ = await create_key(store, clock, pepper, customer_id=customer.id, book=Book.LIVE, limits=limits)
+    assert key.limits.networks == (kept,)
+    assert key.limits.allows_address(inside)
+
+
+@pytest.mark.parametrize("network", ["fe80::1%eth0", "fe80::1%\n=1", "fe80::%1/64"])
+async def test_a_network_of_one_link_is_refused_clearly(store, clock, pepper, customer, network):
+    limits = KeyLimits(networks=(network,))
+    with pytest.raises(InvalidInputError, match=r"^networks: an address with a zone") as caught:
+        await create_key(store, clock, pepper, customer_id=customer.id, book=Book.LIVE, limits=limits)
+    assert caught.value.param == "networks"
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -140,4 +170,4 @@ async def test_a_key_needs_a_customer(store, clock, pepper):
         await create_key(store, clock, pepper, customer_id="cus_x", book=Book.LIVE)
     with pytest.raises(NotFoundError):
         await list_keys(store, "cus_x")
-    assert await find_key(store, "AAAAAAAA") is None
+    assert await KeyFinder(store).find("AAAAAAAA") is None

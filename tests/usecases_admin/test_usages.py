@@ -1,13 +1,24 @@
 import dataclasses
+from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.usages import PRICE, posted_usage
+from tests.support.video_offers import OFFERS, SEEDANCE_R2V, posted_video, price_of
 
 from yuanjing.domain.errors import NotFoundError
-from yuanjing.ports.store import UsageFilter
-from yuanjing.usecases.usages import explain_usage, format_micro_nanos, list_usages, show_usage
+from yuanjing.domain.recomputing import nanos_again
+from yuanjing.ports.usages import UsageFilter
+from yuanjing.usecases.usages import (
+    explain_usage,
+    format_count,
+    format_exact,
+    format_micro_nanos,
+    list_usages,
+    show_usage,
+)
 
 
 def test_the_designs_example_is_explained_to_the_last_digit():
@@ -76,3 +87,71 @@ async def test_a_record_without_its_price_leads_to_verification(catalog_store):
     await catalog_store.write(lambda tx: tx.usages.add_new([posted]))
     with pytest.raises(NotFoundError, match="yuanjing verify"):
         await show_usage(catalog_store, posted.record.id)
+
+
+def test_a_video_is_explained_by_its_conditions():
+    price = price_of(OFFERS[SEEDANCE_R2V])
+    found = explain_usage(posted_video(price), price)
+    assert found.is_consistent
+    assert found.charge.total_nanos == 5_009_400_000
+    text = "\n".join(found.lines)
+    assert "108900 video_tokens x 46.00 CNY / 1,000,000 = 5.0094 CNY" in text
+    assert "counted" not in text
+    clip = explain_usage(posted_video(price, has_video_input=True, is_off_peak=True, has_audio=False), price)
+    assert not clip.is_consistent
+    assert any("silent, off-peak, with a clip among the references" in line for line in clip.lines)
+    whole = explain_usage(posted_video(price), price, OFFERS[SEEDANCE_R2V])
+    assert any("width x height x (24 x seconds + 1) / 1,024" in line for line in whole.lines)
+
+
+def test_a_shortened_video_shows_the_arithmetic_of_its_count():
+    price = price_of(OFFERS[SEEDANCE_R2V])
+    posted = posted_video(price)
+    kept = {
+        "told_video_tokens": "217800",
+        "whole_video_tokens": "326700",
+        "share_video_tokens": "1/3",
+        "asked_pixels": "1920x1080",
+        "measured_pixels": "1280x720",
+        "asked_resolution": "1080p",
+    }
+    record = dataclasses.replace(posted.record, extra={**posted.record.extra, **kept})
+    text = "\n".join(explain_usage(dataclasses.replace(posted, record=record), price).lines)
+    assert "asked    1920x1080, 1080p; delivered 1280x720\n" in text
+    assert "told     217800 video_tokens by the provider\n" in text
+    assert "cut      326700 x 1/3 = 108900 video_tokens\n" in text
+    broken = dataclasses.replace(record, extra={**record.extra, "share_video_tokens": "1/0"})
+    with pytest.raises(ValueError, match="no fraction"):
+        explain_usage(dataclasses.replace(posted, record=broken), price)
+
+
+@given(st.integers(0, 10**12), st.integers(1, 10**6))
+def test_counts_lose_no_digit_or_say_so(count, parts):
+    text = format_count(Fraction(count, parts))
+    difference = Fraction(count, parts) - Fraction(text.rstrip("…"))
+    assert 0 <= difference < Fraction(1, 10**6)
+    assert text.endswith("…") == (difference > 0)
+
+
+def test_a_videos_record_that_was_changed_is_damaged():
+    price = price_of(OFFERS[SEEDANCE_R2V])
+    good = posted_video(price).record
+    bare = dataclasses.replace(price, rates=tuple(dataclasses.replace(r, resolution="4k") for r in price.rates))
+    for record, given_price in (
+        (dataclasses.replace(good, extra={}), price),
+        (dataclasses.replace(good, meters={"video_tokens": -1}), price),
+        (dataclasses.replace(good, meters={"yards": 1}), price),
+        (good, bare),
+    ):
+        with pytest.raises(ValueError, match=r"lack|impossible|VideoMeter|no rate"):
+            nanos_again(record, given_price)
+    assert nanos_again(good, price) == good.charge_nanos
+
+
+@given(st.integers(0, 10**15), st.integers(1, 10**9))
+def test_exact_fractions_lose_no_digit_or_say_so(nanos, per):
+    text = format_exact(Fraction(nanos, per))
+    shown = Decimal(text.rstrip("…"))
+    difference = Fraction(nanos, per) / 10**9 - Fraction(shown)
+    assert 0 <= difference < Fraction(1, 10**15)
+    assert text.endswith("…") == (difference > 0)

@@ -1,4 +1,5 @@
 import asyncio
+import itertools
 from contextlib import asynccontextmanager
 
 import pytest
@@ -7,12 +8,15 @@ from tests.support.money import FlakyStore, World, tokens
 from yuanjing.adapters.memory import MemoryStore
 from yuanjing.adapters.memory.spool import MemorySpoolFolder
 from yuanjing.domain.errors import StoreUnavailableError
+from yuanjing.domain.money import Book
 from yuanjing.kit.clock import ManualClock
+from yuanjing.ports.artifacts import StorageUnavailableError
 from yuanjing.usecases.posting import UsagePoster
+from yuanjing.usecases.promotions import Gift, give_promotion
 from yuanjing.usecases.verify import verify
 from yuanjing.worker import Worker, WorkerCounters, WorkerOptions
 from yuanjing.worker.posting import PostingLoop
-from yuanjing.worker.supervisor import Supervisor
+from yuanjing.worker.supervisor import Bell, Supervisor
 
 YUAN = 10**9
 
@@ -142,12 +146,13 @@ async def test_an_outage_is_survived_told_once_and_is_no_death(world):
         for _ in range(20):
             world.clock.advance(1)
             await asyncio.sleep(0.01)
-        await until(lambda: all(worker.counters.failures[name] > 2 for name in ("post", "observe", "expire", "prune")))
+        loops = ("post", "observe", "expire", "expire_promotions", "prune")
+        await until(lambda: all(worker.counters.failures[name] > 2 for name in loops))
         world.store.is_away = False
         await until(lambda: worker.counters.rows_posted == 1)
-        await until(lambda: log.events().count("worker.loop_recovered") == 4)
+        await until(lambda: log.events().count("worker.loop_recovered") == 5)
         assert worker.counters.take_overs == 0
-    assert log.events().count("worker.store_unavailable") == 4
+    assert log.events().count("worker.store_unavailable") == 5
 
 
 async def test_a_stranger_among_the_spools_is_told_once_and_keeps_nobody_waiting(world):
@@ -229,6 +234,28 @@ async def test_a_loop_outlives_a_bug_and_says_so():
     assert isinstance(log.lines[0][1]["exc_info"], ValueError)
 
 
+async def test_a_place_of_files_that_fails_is_one_line_until_it_fails_otherwise():
+    log, counters = Log(), WorkerCounters()
+    supervisor = Supervisor(ManualClock(), log, counters, backoff_max_seconds=0.001)
+    stop = asyncio.Event()
+    texts = iter(["away", "away", "away", "no such bucket", "no such bucket", None, "away"])
+
+    async def one_pass() -> bool:
+        text = next(texts, "")
+        if text == "":
+            stop.set()
+        elif text is not None:
+            raise StorageUnavailableError(text)
+        return False
+
+    await asyncio.wait_for(supervisor.loop("x", one_pass, pause_seconds=0.001, stop=stop), 5)
+    assert counters.failures["x"] == 6
+    told, recovered = "worker.storage_unavailable", "worker.loop_recovered"
+    assert log.events() == [told, told, recovered, told, recovered]
+    assert [kw["error"] for event, kw in log.lines if event == told] == ["away", "no such bucket", "away"]
+    assert not any("exc_info" in kw for _, kw in log.lines)
+
+
 async def test_a_loop_ends_when_it_is_cancelled():
     supervisor = Supervisor(ManualClock(), Log(), WorkerCounters(), backoff_max_seconds=1.0)
 
@@ -241,3 +268,45 @@ async def test_a_loop_ends_when_it_is_cancelled():
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_a_bell_ends_the_pause_of_a_loop_but_not_the_shortest_one():
+    loop, clock = asyncio.get_running_loop(), ManualClock()
+    supervisor = Supervisor(clock, Log(), WorkerCounters(), backoff_max_seconds=1.0)
+    bell, stop, passes = Bell(pause_seconds_min=0.05), asyncio.Event(), list[float]()
+
+    async def one_pass() -> bool:
+        passes.append(loop.time())
+        if len(passes) < 4:
+            bell.ring()  # while the loop is at work
+        return False
+
+    task = asyncio.ensure_future(supervisor.loop("x", one_pass, pause_seconds=60, stop=stop, bell=bell))
+    await until(lambda: len(passes) == 4)
+    assert all(later - sooner >= 0.045 for sooner, later in itertools.pairwise(passes))
+    await asyncio.sleep(0.2)
+    assert len(passes) == 4  # each ring is heard once
+    bell.ring()  # while it pauses
+    await until(lambda: len(passes) == 5)
+    stop.set()
+    await asyncio.wait_for(task, 1)
+
+
+async def test_a_bell_that_nobody_rings_changes_nothing():
+    bell, stop, loop = Bell(pause_seconds_min=0.01), asyncio.Event(), asyncio.get_running_loop()
+    began = loop.time()
+    await bell.wait(stop, 0.1)
+    assert loop.time() - began >= 0.095
+
+
+async def test_expired_promotion_money_is_collected_by_itself(world):
+    gift = Gift(customer_id="cus_a", book=Book.LIVE, amount_nanos=7, expires_at=world.clock.unix() + 5, cause="c")
+    await world.store.write(lambda tx: give_promotion(tx, gift, world.clock.unix()))
+    async with working(world) as (worker, _):
+        await until(lambda: worker.counters.passes["expire_promotions"] > 1)
+        assert worker.counters.promotions_expired == 0
+        world.clock.advance(5)
+        await until(lambda: worker.counters.promotions_expired == 1)
+    balances = await world.balances("cus_a")
+    assert (balances.available_nanos, balances.promotion_nanos) == (YUAN, 0)
+    assert (await verify(world.store, world.spools, world.clock)).breaches == []

@@ -1,15 +1,11 @@
-"""The entry of the processes that a supervisor starts: `python -m yuanjing.bootstrap.child gateway|worker|sandbox`.
+"""The life of a process that the forker has forked: to import what only its kind needs, and wait for the word to go.
 
-Each kind imports only what it needs, and does so before it waits for the word to go, so that all kinds import at the
-same time while the supervisor prepares the store.
+So all kinds import at the same time, while the store is prepared.
 """
 
-import ctypes
 import gc
-import os
-import signal
-import sys
 from collections.abc import Callable
+from dataclasses import replace
 
 import structlog
 
@@ -17,23 +13,28 @@ from yuanjing.bootstrap.handover import Handover, receive
 from yuanjing.bootstrap.logs import start_logging
 from yuanjing.domain.errors import YuanjingError
 
-_PR_SET_PDEATHSIG = 1
 EXIT_FAILED = 1
 
 
-def main(kind: str) -> int:
-    """Become a process of this kind; the exit code."""
-    gc.disable()  # nothing that is imported becomes garbage, and looking for it costs a tenth of the start
+def main(kind: str, line: int, listen_fd: int | None = None) -> int:
+    """Become a process of this kind; the exit code.
+
+    Args:
+        kind: `prepare`, `gateway`, `worker` or `sandbox`.
+        line: the socket on which the supervisor tells what to do, and is answered.
+        listen_fd: the listening socket, if it listens.
+    """
+    gc.disable()  # nothing that is imported becomes garbage
     run = _runner(kind)
     gc.freeze()
     gc.enable()
-    handover = receive()
-    if handover is None or not _follow(handover.parent):
+    handover = receive(line)
+    if handover is None:
         return 0
     start_logging(handover.log_level, process=handover.name)
     log = structlog.get_logger(kind)
     try:
-        return run(handover)
+        return run(replace(handover, ready_fd=line, listen_fd=listen_fd))
     except YuanjingError as error:
         log.error("process failed", code=error.code, reason=error.message)  # noqa: TRY400  # expected: no traceback
     except Exception:
@@ -43,8 +44,12 @@ def main(kind: str) -> int:
 
 def _runner(kind: str) -> Callable[[Handover], int]:
     """The function for the kind, and with it everything that it imports."""
+    if kind == "prepare":
+        from yuanjing.bootstrap.prepare import run_prepare  # noqa: PLC0415  # see the module's docstring
+
+        return run_prepare
     if kind == "gateway":
-        from yuanjing.bootstrap.gateway import run_gateway  # noqa: PLC0415  # see the module's docstring
+        from yuanjing.bootstrap.gateway import run_gateway  # noqa: PLC0415  # the same
 
         return run_gateway
     if kind == "worker":
@@ -55,16 +60,3 @@ def _runner(kind: str) -> Callable[[Handover], int]:
     from yuanjing.bootstrap.sandbox import run_sandbox  # noqa: PLC0415  # the same
 
     return run_sandbox
-
-
-def _follow(parent: int | None) -> bool:
-    """On Linux: when the supervisor dies in whatever way, this one is asked to end. False if it is dead already."""
-    if parent is None:
-        return True
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    return os.getppid() == parent
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))

@@ -1,22 +1,21 @@
 """A process that its supervisor keeps alive."""
 
 import asyncio
-import os
 import signal
 import socket
-import sys
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from structlog.typing import FilteringBoundLogger
 
+from yuanjing.bootstrap.forks import Forks, Process
 from yuanjing.bootstrap.handover import Handover
 
 _READY_SECONDS = 30.0
 _RESTART_SECONDS = 0.1
 _RESTART_SECONDS_MAX = 30.0
 _STABLE_SECONDS = 60.0
+_READY_BYTES = 64
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,15 +30,14 @@ class Plan:
 class Child:
     """One process after another, from `start` to `end`: when one dies the next is started, ever more slowly."""
 
-    def __init__(self, plan: Plan, log: FilteringBoundLogger) -> None:
+    def __init__(self, plan: Plan, forks: Forks, log: FilteringBoundLogger) -> None:
         self.name = plan.handover.name
         self.first_is_ready: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._plan = plan
+        self._forks = forks
         self._log = log
-        self._process: asyncio.subprocess.Process | None = None
-        self._go_fd: int | None = None
-        self._ready_fd: int | None = None
-        self._ready_fd_of_child = -1
+        self._process: Process | None = None
+        self._line: socket.socket | None = None
         self._is_unwanted = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
 
@@ -64,7 +62,7 @@ class Child:
                 self._log.error("process did not end in time", child=self.name)
                 self.kill()
                 await process.wait()
-        self._close_pipes()
+        self._close_line()
         if self._keeper is not None:
             await self._keeper
 
@@ -75,33 +73,13 @@ class Child:
             self._process.kill()
 
     async def _spawn(self) -> None:
-        go_reading, self._go_fd = os.pipe()
-        self._ready_fd, ready_writing = os.pipe()
-        inherited = [ready_writing]
-        if self._plan.listener is not None:
-            inherited.append(self._plan.listener.fileno())
-        try:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "yuanjing.bootstrap.child",
-                self._plan.kind,
-                pass_fds=inherited,
-                stdin=go_reading,
-                start_new_session=True,  # Ctrl-C is for the supervisor, which stops the others in order
-            )
-        finally:
-            os.close(go_reading)
-            os.close(ready_writing)
-        self._ready_fd_of_child = ready_writing
-
-    def _give_word(self) -> None:
-        assert self._go_fd is not None
-        handover = replace(self._plan.handover, ready_fd=self._ready_fd_of_child, parent=os.getpid())
-        with suppress(BrokenPipeError):  # it has died; the keeper sees it
-            os.write(self._go_fd, handover.to_line())
-        os.close(self._go_fd)
-        self._go_fd = None
+        self._line, theirs = socket.socketpair()
+        self._line.settimeout(0)
+        with theirs:
+            descriptors = [theirs.fileno()]
+            if self._plan.listener is not None:
+                descriptors.append(self._plan.listener.fileno())
+            self._process = await self._forks.fork(self._plan.kind, *descriptors)
 
     async def _keep(self) -> None:
         loop = asyncio.get_running_loop()
@@ -127,8 +105,7 @@ class Child:
                 return f"not started: {error.strerror}"
         process = self._process
         assert process is not None
-        self._give_word()
-        is_ready = await self._wait_until_ready()
+        is_ready = await self._give_word()
         if not self.first_is_ready.done():
             self.first_is_ready.set_result(is_ready)
         if not is_ready and process.returncode is None and not self._is_unwanted.is_set():
@@ -136,27 +113,23 @@ class Child:
             process.kill()
         return _exit(await process.wait())
 
-    async def _wait_until_ready(self) -> bool:
-        """Wait until it says so; a pipe that closes in silence means that it has died."""
-        assert self._ready_fd is not None
-        reading, self._ready_fd = self._ready_fd, None
-        reader = asyncio.StreamReader()
-        make: Callable[[], asyncio.StreamReaderProtocol] = lambda: asyncio.StreamReaderProtocol(reader)  # noqa: E731  # a def could not be typed so
-        with os.fdopen(reading, "rb", buffering=0) as pipe:
-            transport, _ = await asyncio.get_running_loop().connect_read_pipe(make, pipe)
+    async def _give_word(self) -> bool:
+        """Tell it what to do, and wait until it says that it is ready; a line that closes means that it has died."""
+        line, self._line = self._line, None
+        assert line is not None
+        loop = asyncio.get_running_loop()
+        with line:
             try:
                 async with asyncio.timeout(_READY_SECONDS):
-                    return bool(await reader.readline())
-            except TimeoutError:
+                    await loop.sock_sendall(line, self._plan.handover.to_line())
+                    return bool(await loop.sock_recv(line, _READY_BYTES))
+            except (TimeoutError, ConnectionError):
                 return False
-            finally:
-                transport.close()
 
-    def _close_pipes(self) -> None:
-        for descriptor in (self._go_fd, self._ready_fd):
-            if descriptor is not None:
-                os.close(descriptor)
-        self._go_fd = self._ready_fd = None
+    def _close_line(self) -> None:
+        if self._line is not None:
+            self._line.close()
+            self._line = None
 
 
 def _exit(code: int) -> str:

@@ -18,6 +18,7 @@ from yuanjing.domain.identity import AuthenticationError, KeyLimits
 from yuanjing.domain.money import Book, format_amount, parse_amount
 from yuanjing.settings import SettingsError
 from yuanjing.usecases.customers import create_customer, customer_balances, find_customer
+from yuanjing.usecases.key_finder import KeyFinder
 from yuanjing.usecases.keys import authenticate, create_key
 
 DEMO_MOBILE = "+8613800138000"
@@ -59,17 +60,20 @@ class Demo:
         key: its test key, the one that is kept in a file.
         balance: the play money that it owns, in CNY, held or not.
         program: how this program is called here, its data folder included.
+        notice: what else whoever starts it should know.
     """
 
     addresses: Addresses
     key: str
     balance: str
     program: str
+    notice: str = ""
 
     def text(self, *, is_running: bool = True) -> str:
         """Address, key, balance, and calls that work when pasted."""
         return _TEXT.format(
             state=_READY if is_running else _NOT_RUNNING.format(program=self.program),
+            notice=f"{self.notice}\n" if self.notice else "",
             address=self.addresses.platform,
             sandbox=self.addresses.sandbox or "not running here",
             key=self.key,
@@ -111,7 +115,7 @@ async def ensure_demo(services: Services, addresses: Addresses) -> Demo:
     key = await _ensure_key(services, customer.id)
     balance = (await customer_balances(services.store, customer.id))[Book.TEST]
     owned = format_amount(balance.available_nanos + balance.held_nanos)
-    return Demo(addresses=addresses, key=key, balance=owned, program=_program(services.settings.data))
+    return Demo(addresses=addresses, key=key, balance=owned, program=program_name(services.settings.data))
 
 
 async def _ensure_key(services: Services, customer_id: str) -> str:
@@ -119,7 +123,7 @@ async def _ensure_key(services: Services, customer_id: str) -> str:
     if path.exists():
         key = path.read_text(encoding="ascii").strip()
         try:
-            await authenticate(services.store, services.clock, services.pepper, key)
+            await authenticate(KeyFinder(services.store), services.clock, services.pepper, key)
         except AuthenticationError:
             path.unlink()  # the database is another one, or the key was revoked
         else:
@@ -164,8 +168,8 @@ def _answers(address: str) -> bool:
         connection.close()
 
 
-def _program(data: Path) -> str:
-    """What to type to call this program: as short as it works from this folder."""
+def program_name(data: Path) -> str:
+    """What to type to call this program for this data folder: as short as it works from this folder."""
     script = Path(sys.executable).with_name("yuanjing")
     found = shutil.which("yuanjing")
     if not script.exists():
@@ -188,7 +192,7 @@ _READY = "Yuanjing is ready."
 _NOT_RUNNING = "Yuanjing is not running; start it with: {program} serve --sandbox --demo"
 _TEXT = """\
 {state}
-
+{notice}
   address       {address}
   sandbox       {sandbox}
   sandbox key   {key}

@@ -30,7 +30,7 @@ def run_sandbox(handover: Handover, on_ready: Callable[[], None] | None = None) 
 async def _serve(handover: Handover, listener: socket.socket, on_ready: Callable[[], None] | None) -> None:
     log = structlog.get_logger("sandbox")
     config = uvicorn.Config(
-        create_app(SandboxOptions(time_scale=handover.sandbox_time_scale)),
+        create_app(_options(handover)),
         ws="none",
         lifespan="on",
         log_config=None,
@@ -44,3 +44,12 @@ async def _serve(handover: Handover, listener: socket.socket, on_ready: Callable
     log.info("sandbox started")
     await server.serve(sockets=[listener])
     log.info("sandbox stopped")
+
+
+def _options(handover: Handover) -> SandboxOptions:
+    if handover.payments_folder is None:
+        return SandboxOptions(time_scale=handover.sandbox_time_scale)
+    from yuanjing.bootstrap.simulated_payments import merchant_options  # noqa: PLC0415  # not every sandbox takes money
+
+    alipay = merchant_options(handover.payments_folder)
+    return SandboxOptions(time_scale=handover.sandbox_time_scale, alipay=alipay)

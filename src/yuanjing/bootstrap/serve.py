@@ -16,7 +16,7 @@ def serve(settings: Settings, options: ServeOptions) -> int:
     """Run what `options` ask for until it is stopped; the exit code.
 
     Raises:
-        SettingsError: nothing was started.
+        SettingsError, SchemaError: nothing was started, or made.
     """
     if options.demo and settings.is_production:
         raise SettingsError(["--demo: production mode has no demonstration customer"])
@@ -48,6 +48,7 @@ def _run_worker(settings: Settings, options: ServeOptions, level: str) -> int:
 
 
 def _run_sandbox(settings: Settings, options: ServeOptions, level: str, locks: FolderLocks) -> int:
+    from yuanjing.bootstrap.payment_choice import payments_folder  # noqa: PLC0415  # the same
     from yuanjing.bootstrap.ports import listen  # noqa: PLC0415  # the same
     from yuanjing.bootstrap.sandbox import run_sandbox  # noqa: PLC0415  # the same
 
@@ -57,7 +58,13 @@ def _run_sandbox(settings: Settings, options: ServeOptions, level: str, locks: F
     descriptor = os.dup(listener.socket.fileno())
     listener.socket.close()
     time_scale = settings.sandbox_time_scale
-    handover = Handover(name="sandbox", log_level=level, listen_fd=descriptor, sandbox_time_scale=time_scale)
+    handover = Handover(
+        name="sandbox",
+        log_level=level,
+        listen_fd=descriptor,
+        sandbox_time_scale=time_scale,
+        payments_folder=payments_folder(settings),
+    )
     return run_sandbox(handover, on_ready=lambda: _announce("The sandbox", listener.address, options))
 
 

@@ -1,6 +1,7 @@
 """Settings become adapters, adapters become the services that commands and processes share."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,10 +13,12 @@ from yuanjing.bootstrap.checks import (
     ENCRYPTION_KEY_FILE,
     PEPPER_FILE,
     check_ca_file,
+    check_database_file,
     check_secrets,
     secret_path,
 )
 from yuanjing.bootstrap.data_folder import prepare_data
+from yuanjing.bootstrap.protocols import make_upstreams
 from yuanjing.kit.clock import Clock, SystemClock
 from yuanjing.kit.secretbox import KEK_BYTES, SecretBox
 from yuanjing.kit.secretfiles import SecretFileError, parse_secret, read_or_create_secret
@@ -25,6 +28,7 @@ from yuanjing.ports.upstream import ChannelProbe, ProbeReport, ProbeTarget
 from yuanjing.settings import Settings, SettingsError, variable
 
 PEPPER_BYTES = 32
+_PROBE_SECONDS = 20.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,6 +87,7 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
         StoreUnavailableError: the database cannot be reached.
     """
     check_secrets(settings)
+    check_database_file(settings)
     prepare_data(settings)
     pepper, box = load_secrets(settings)
     clock = SystemClock()
@@ -95,7 +100,7 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
             pepper=pepper,
             box=box,
             spools=open_spools(settings),
-            probe=_Probe(settings),
+            probe=_Probe(settings, clock),
         )
     finally:
         await store.close()
@@ -104,8 +109,9 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
 class _Probe:
     """The channel probe, which is made when it is first asked: few need an HTTP client and its certificates."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, clock: Clock) -> None:
         self._settings = settings
+        self._clock = clock
 
     async def probe(self, target: ProbeTarget) -> ProbeReport:
         """See `ChannelProbe`.
@@ -115,7 +121,15 @@ class _Probe:
         """
         check_ca_file(self._settings)
         from yuanjing.adapters.providers.probe import HttpChannelProbe  # noqa: PLC0415  # see the class
+        from yuanjing.adapters.providers.video_probe import VideoChannelProbe  # noqa: PLC0415  # the same
+        from yuanjing.kit.webcalls import CallLimits, WebCaller, open_client  # noqa: PLC0415  # the same
 
+        limits = CallLimits(total_seconds=_PROBE_SECONDS)
+        verify = ssl.create_default_context(cafile=self._settings.ca_file)
+        async with open_client(limits, verify=verify) as client:
+            upstream = make_upstreams(WebCaller(client, limits)).get(target.protocol)
+            if upstream is not None:
+                return await VideoChannelProbe(upstream, now=self._clock.unix()).probe(target)
         return await HttpChannelProbe(ca_file=self._settings.ca_file).probe(target)
 
 

@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 from yuanjing.bootstrap.services import Services
 from yuanjing.domain.catalog import Channel
 from yuanjing.domain.identity import ApiKey, Customer
+from yuanjing.domain.pricing import ChatPrice
 from yuanjing.gateway.directory import DirectoryContent, OpenChannel
 from yuanjing.gateway.purse import PurseKey, Refill
 from yuanjing.gateway.runtime import Log, Pulse
 from yuanjing.kit.secretbox import SecretBox, SecretBoxError
 from yuanjing.ports.store import Signal, Topic, Tx
 from yuanjing.usecases.catalog import load_directory
-from yuanjing.usecases.keys import find_key
+from yuanjing.usecases.key_finder import KeyFinder
 from yuanjing.usecases.leases import LeaseKeeper, LeaseRequest, LeaseReturn
 from yuanjing.usecases.nodes import NodeRef, beat, find_reader, take_over
 
@@ -25,17 +26,18 @@ class Directory:
 
     def __init__(self, services: Services, log: Log) -> None:
         self._services = services
+        self._keys = KeyFinder(services.store)
         self._log = log
 
     async def load(self) -> DirectoryContent:
-        """Everything but keys; a channel whose credential cannot be opened is left out and reported."""
+        """Everything of chat but keys, and the other offers; channels that cannot be opened are left out, reported."""
         data = await load_directory(self._services.store)
-        providers = {p.id: p for p in data.providers}
-        opened = [self._open(c) for c in data.channels if c.is_enabled]
+        providers = {p.id: p for p in data.providers if p.video is None}
+        opened = [self._open(c) for c in data.channels if c.is_enabled and c.provider_id in providers]
         return DirectoryContent(
             providers=providers,
-            offers=tuple(data.offers),
-            prices=tuple(data.prices),
+            offers=data.offers,
+            prices=tuple(p for p in data.prices if isinstance(p, ChatPrice)),
             channels=tuple(c for c in opened if c is not None),
         )
 
@@ -62,7 +64,7 @@ class Directory:
 
     async def find_key(self, public_id: str) -> tuple[ApiKey, Customer] | None:
         """One key with its customer."""
-        return await find_key(self._services.store, public_id)
+        return await self._keys.find(public_id)
 
 
 def _credential(box: SecretBox, channel: Channel) -> str:
@@ -101,6 +103,7 @@ class Leases:
             available_nanos=left if is_budget and left is not None else answer.available_nanos,
             is_recalling=answer.is_recalling,
             is_budget=is_budget,
+            budget_held_nanos=answer.budget_held_nanos,
         )
 
     async def give_back(self, returns: list[tuple[str, int, bool]]) -> None:

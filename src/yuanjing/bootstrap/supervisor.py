@@ -1,6 +1,6 @@
 """The supervisor of one machine's processes.
 
-It binds the ports, starts the others, prepares the store while they import, and lets them go. It starts again what
+It binds the ports, starts the others, has the store prepared while they import, and lets them go. It starts again what
 dies, rolls the gateways at SIGHUP, and stops all in order: gateways drain first, the worker posts what they have
 spooled, the sandbox goes last.
 """
@@ -11,19 +11,20 @@ import re
 import signal
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 
 from yuanjing.bootstrap.children import Child, Plan
 from yuanjing.bootstrap.data_folder import FolderLocks
+from yuanjing.bootstrap.forks import Forks
 from yuanjing.bootstrap.handover import Handover
+from yuanjing.bootstrap.payment_choice import payments_folder
 from yuanjing.bootstrap.ports import Listener, PortName, listen
+from yuanjing.bootstrap.preparation import Announcement, have_prepared
 from yuanjing.settings import Role, ServeOptions, Settings
-
-if TYPE_CHECKING:
-    from yuanjing.bootstrap.demo import Demo
 
 _REQUESTS = re.compile(r"^yuanjing_exchanges\{[^}]*\} (\S+)$", re.MULTILINE)
 _PATIENCE_SECONDS = 0.7
@@ -51,12 +52,14 @@ class Supervisor:
         self._log_level = log_level
         self._locks = locks
         self._log = structlog.get_logger("supervisor")
+        self._forks = Forks(self._log)
         self._stop = asyncio.Event()
         self._stops = 0
         self._listeners: list[Listener] = []
         self._gateways: list[Child] = []
         self._worker: Child | None = None
         self._sandbox: Child | None = None
+        self._sandbox_address: str | None = None
         self._rolls = 0
         self._rolls_wanted = asyncio.Event()
 
@@ -66,6 +69,7 @@ class Supervisor:
         Raises:
             SettingsError: nothing was started.
             YuanjingError: the store cannot be prepared; what was started has ended again.
+            OSError: the system has no room for another process.
         """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -76,6 +80,7 @@ class Supervisor:
             return await self._run()
         finally:
             await self._stop_all()
+            self._forks.close()
             self._log.info("supervisor stopped")
 
     async def _run(self) -> int:
@@ -83,10 +88,14 @@ class Supervisor:
         sandbox = None
         if self._options.sandbox:
             sandbox = self._listen("sandbox_port")
+            self._sandbox_address = sandbox.address
         self._locks.tell(platform.address)
-        await self._start_all(platform, sandbox)
         sandbox_address = sandbox.address if sandbox else self._options.sandbox_url
-        demo = await self._prepare(platform.address, sandbox_address)
+        preparing = asyncio.get_running_loop().create_task(self._prepare(platform.address, sandbox_address))
+        try:
+            await self._start_all(platform, sandbox)
+        finally:
+            demo = await preparing
         if self._stop.is_set():
             return 0
         children = self._children()
@@ -106,14 +115,15 @@ class Supervisor:
         self._listeners.append(listener)
         return listener
 
-    async def _prepare(self, platform: str, sandbox: str | None) -> "Demo | None":
+    async def _prepare(self, platform: str, sandbox: str | None) -> Announcement | None:
         """In a task, so that a signal can interrupt a database that does not answer."""
-        # Imported here, when the children are started and import at the same time.
-        from yuanjing.bootstrap.demo import Addresses  # noqa: PLC0415
-        from yuanjing.bootstrap.prepare import prepare  # noqa: PLC0415  # the children start before this is imported
-
-        addresses = Addresses(platform=platform, sandbox=sandbox)
-        work = asyncio.get_running_loop().create_task(prepare(self._settings, addresses, with_demo=self._options.demo))
+        handover = replace(
+            self._handover("supervisor"),
+            address=platform,
+            sandbox_address=sandbox,
+            with_demo=self._options.demo,
+        )
+        work = asyncio.get_running_loop().create_task(have_prepared(self._forks, handover))
         await self._wait_for(work)
         if not work.done():
             work.cancel()
@@ -132,30 +142,41 @@ class Supervisor:
     # processes
 
     async def _start_all(self, platform: Listener, sandbox: Listener | None) -> None:
-        """The gateways first: they have most to import."""
+        """The gateways last: the forker then imports for them what the others do without."""
+        if self._options.role is Role.ALL:
+            handover = replace(
+                self._handover("worker"), address=platform.address, sandbox_address=self._sandbox_address
+            )
+            self._worker = self._child("worker", handover)
+            await self._worker.start()
+        if sandbox is not None:
+            handover = replace(
+                self._handover("sandbox", with_settings=False), payments_folder=payments_folder(self._settings)
+            )
+            self._sandbox = self._child("sandbox", handover, sandbox)
+            await self._sandbox.start()
         for slot in range(self._settings.workers):
             self._gateways.append(self._gateway(platform, slot))
             await self._gateways[-1].start()
-        if self._options.role is Role.ALL:
-            self._worker = Child(Plan(kind="worker", handover=self._handover("worker"), listener=None), self._log)
-            await self._worker.start()
-        if sandbox is not None:
-            handover = self._handover("sandbox", listener=sandbox, with_settings=False)
-            self._sandbox = Child(Plan(kind="sandbox", handover=handover, listener=sandbox.socket), self._log)
-            await self._sandbox.start()
+
+    def _child(self, kind: str, handover: Handover, listener: Listener | None = None) -> Child:
+        return Child(
+            Plan(kind=kind, handover=handover, listener=listener.socket if listener else None), self._forks, self._log
+        )
 
     def _gateway(self, platform: Listener, slot: int) -> Child:
-        handover = self._handover(f"gateway-{slot}", listener=platform, slot=slot)
-        return Child(Plan(kind="gateway", handover=handover, listener=platform.socket), self._log)
+        handover = replace(
+            self._handover(f"gateway-{slot}", slot=slot),
+            address=platform.address,
+            sandbox_address=self._sandbox_address,
+        )
+        return self._child("gateway", handover, platform)
 
-    def _handover(
-        self, name: str, *, listener: Listener | None = None, slot: int = 0, with_settings: bool = True
-    ) -> Handover:
+    def _handover(self, name: str, *, slot: int = 0, with_settings: bool = True) -> Handover:
         return Handover(
             name=name,
             log_level=self._log_level,
             slot=slot,
-            listen_fd=listener.socket.fileno() if listener else None,
             sandbox_time_scale=self._settings.sandbox_time_scale,
             settings_json=self._settings.to_json() if with_settings else "{}",
         )
@@ -166,12 +187,12 @@ class Supervisor:
 
     # announcing, rolling, stopping
 
-    def _announce(self, address: str, sandbox: str | None, demo: "Demo | None") -> None:
+    def _announce(self, address: str, sandbox: str | None, demo: Announcement | None) -> None:
         if self._options.as_json:
-            document = {"address": address, "sandbox": sandbox} if demo is None else demo.document()
+            document = {"address": address, "sandbox": sandbox} if demo is None else demo.document
             sys.stdout.write(json.dumps(document) + "\n")
         elif demo is not None:
-            sys.stdout.write(demo.text())
+            sys.stdout.write(demo.text)
         else:
             sys.stdout.write(f"Yuanjing is ready at {address}\n")
         with suppress(OSError):  # whoever started us may not listen

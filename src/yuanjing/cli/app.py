@@ -27,11 +27,26 @@ def build_app(*, with_nouns: bool = True) -> typer.Typer:
     app.callback()(_globals)
     system.register(app)
     if with_nouns:
-        from yuanjing.cli import channel, customer, key, offer, price, usage  # noqa: PLC0415  # see above
+        from yuanjing.cli import (  # noqa: PLC0415  # see above
+            channel,
+            code,
+            customer,
+            key,
+            offer,
+            outbox,
+            price,
+            receipt,
+            task,
+            topup,
+            usage,
+        )
 
-        for noun in (customer, key, offer, price, channel, usage):
+        for noun in (customer, key, code, offer, price, channel, task, usage, receipt, topup, outbox):
             app.add_typer(noun.app)
     return app
+
+
+_GLOBAL_OPTIONS = ("--data", "--database-url")
 
 
 class _WrongUsageError(YuanjingError):
@@ -77,8 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _write_everything()
     try:
         _check_words(words)
-        app = build_app(with_nouns=words[:1] != ["serve"])
-        result: object = app(words, prog_name="yuanjing", standalone_mode=False)
+        result = _invoke(words)
         flush_output()
     except YuanjingError as error:
         if isinstance(error, OutputError):
@@ -94,6 +108,43 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001  # the last resort: bad settings, or a bug that must not pass as success
         return _unexpected(error, as_json=as_json)
     return result if isinstance(result, int) else ExitCode.OK
+
+
+def _invoke(words: Sequence[str]) -> object:
+    """Run the command; options for all commands may stand behind it too, where people write them.
+
+    A word is moved only when its command does not know it as an option, so none is taken that is another's value.
+    """
+    app = build_app(with_nouns=words[:1] != ["serve"])
+    for _ in words:
+        try:
+            return app(words, prog_name="yuanjing", standalone_mode=False)
+        except typer.TyperException as error:
+            moved = _moved(words, str(getattr(error, "option_name", "")))
+            if moved is None:
+                raise
+            words = moved
+    return app(words, prog_name="yuanjing", standalone_mode=False)
+
+
+def _moved(words: Sequence[str], option: str) -> list[str] | None:
+    """The words with this option for all commands before the command; None if it is none, or has no value."""
+    places = [place for place, word in enumerate(words) if word.partition("=")[0] == option]
+    if option not in _GLOBAL_OPTIONS or not places:
+        return None
+    first = 0
+    while words[first].partition("=")[0] in _GLOBAL_OPTIONS:
+        first += _length(words[first])
+    begin = places[-1]
+    end = begin + _length(words[begin])
+    if begin < first or end > len(words):
+        return None
+    return [*words[:first], *words[begin:end], *words[first:begin], *words[end:]]
+
+
+def _length(word: str) -> int:
+    """How many words an option with a value is."""
+    return 1 if "=" in word else 2
 
 
 def _write_everything() -> None:

@@ -1,17 +1,21 @@
 """`yuanjing channel`: the ways into providers."""
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from yuanjing.cli import tables
-from yuanjing.cli.runtime import ExitCode, JsonFlag, TestFlag, book_of, run, show
+from yuanjing.cli.runtime import ExitCode, JsonFlag, TestFlag, book_of, load_settings, run, show
 from yuanjing.cli.views import to_json_channel
 from yuanjing.domain.catalog import CHANNEL_CONNECTIONS_MAX, Channel
 from yuanjing.domain.errors import InvalidInputError
 from yuanjing.usecases import channels
 from yuanjing.usecases.channels import ChannelChange, ChannelDraft
+from yuanjing.usecases.video_callbacks import CallbackAddresses, callback_path
+
+if TYPE_CHECKING:
+    from yuanjing.bootstrap.services import Services
 
 app = typer.Typer(name="channel", help="The ways into providers.", no_args_is_help=True)
 
@@ -28,7 +32,11 @@ ConnectionsOption = Annotated[int | None, typer.Option(help="Connections of one 
 OffersOption = Annotated[list[str] | None, typer.Option(help="Only this offer; may be repeated.")]
 ModelsOption = Annotated[
     list[str] | None,
-    typer.Option(metavar="OFFER=NAME", help="This account's own name of a model; may be repeated."),
+    typer.Option(
+        metavar="OFFER[/MODEL]=NAME",
+        help="This account's own name of a model, such as an endpoint id; may be repeated. A further model of a video "
+        "offer is OFFER/MODEL, with the offer's id.",
+    ),
 ]
 
 
@@ -136,7 +144,7 @@ def try_(
     ] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Try a channel with one small request; exit code 1 if it does not work."""
+    """Try a channel with one small request that costs nothing; exit code 1 if it does not work."""
     report = run(context, lambda s: channels.check_channel(s.store, s.box, s.probe, channel, model=model))
     document = {
         "ok": report.is_ok,
@@ -150,6 +158,23 @@ def try_(
     show(document, lambda: tables.write(line), as_json=as_json)
     if not report.is_ok:
         raise typer.Exit(ExitCode.FAILED_CHECK)
+
+
+@app.command()
+def callback(context: typer.Context, channel: ChannelArgument, *, as_json: JsonFlag = False) -> None:
+    """Tell the secret address at which a video provider may say that tasks have ended.
+
+    Most providers are given it with each task. DashScope is not: register it there as an HTTP target of EventBridge.
+    """
+    base_url = load_settings(context).public_base_url
+
+    async def find(services: "Services") -> str:
+        return await callback_path(services.store, CallbackAddresses(services.pepper), channel)
+
+    path = run(context, find)
+    url = base_url + path if base_url else None
+    line = url or f"{path} (where providers reach us is not set: YUANJING_PUBLIC_BASE_URL)"
+    show({"callback": {"path": path, "url": url}}, lambda: tables.write(line), as_json=as_json)
 
 
 def _switch(context: typer.Context, channel: str, *, is_enabled: bool, as_json: bool) -> None:
@@ -167,7 +192,8 @@ def _read_models(pairs: list[str]) -> dict[str, str]:
     for pair in pairs:
         offer, is_pair, name = pair.partition("=")
         if not is_pair:
-            raise InvalidInputError(f"upstream model {pair[:60]!r}: write OFFER=NAME", param="upstream_model")
+            message = f"upstream model {pair[:60]!r}: write OFFER=NAME or OFFER/MODEL=NAME"
+            raise InvalidInputError(message, param="upstream_model")
         models[offer] = name
     return models
 

@@ -1,25 +1,29 @@
 """`yuanjing customer`: customers and their money."""
 
-from collections.abc import Mapping
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
-from yuanjing.cli import tables
+from yuanjing.cli import access, tables
+from yuanjing.cli.access import CustomerArgument
 from yuanjing.cli.runtime import JsonFlag, TestFlag, book_of, run, show
 from yuanjing.cli.tables import CURRENCY, api_time
-from yuanjing.cli.views import to_json_balance, to_json_balances, to_json_customer, to_json_entry
+from yuanjing.cli.views import Json, to_json_balance, to_json_balances, to_json_customer, to_json_entry, to_json_lot
+from yuanjing.domain.errors import InvalidInputError
 from yuanjing.domain.identity import Customer
 from yuanjing.domain.ledger import Balances, Entry
 from yuanjing.domain.money import Book, parse_amount
+from yuanjing.domain.promotions import Lot
 from yuanjing.usecases import customers
-from yuanjing.usecases.customers import AccountKind
+from yuanjing.usecases.customers import AccountKind, GrantReceipt, PromotionReceipt
+from yuanjing.usecases.promotions import open_promotions
 
+_SECONDS_PER_DAY = 86_400
 app = typer.Typer(name="customer", help="Customers and their money.", no_args_is_help=True)
-
-CustomerArgument = Annotated[
-    str, typer.Argument(metavar="CUSTOMER", help="Id (cus_…) or mobile number.", show_default=False)
-]
+app.add_typer(access.app)
 
 
 @app.command()
@@ -62,6 +66,15 @@ def show_(context: typer.Context, customer: CustomerArgument, *, as_json: JsonFl
     show(document, lambda: _show_customer(found, balances), as_json=as_json)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Wish:
+    customer: str
+    book: Book
+    nanos: int
+    cause: str | None
+    note: str
+
+
 @app.command()
 def grant(  # noqa: PLR0913  # the options of one command
     context: typer.Context,
@@ -69,42 +82,46 @@ def grant(  # noqa: PLR0913  # the options of one command
     amount: Annotated[str, typer.Argument(help="Amount of CNY, such as 12.50.", show_default=False)],
     *,
     test: TestFlag = False,
+    promotion: Annotated[
+        bool, typer.Option("--promotion", help="Promotion money: spent first, never paid out.")
+    ] = False,
+    expires_in: Annotated[
+        int | None, typer.Option(metavar="DAYS", min=1, max=36_500, help="With --promotion: days until it expires.")
+    ] = None,
+    expires_at: Annotated[
+        dt.datetime | None,
+        typer.Option(formats=["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S"], help="The same as a point in time."),
+    ] = None,
     cause: Annotated[str | None, typer.Option(help="Your name of this grant; the same one grants only once.")] = None,
     note: Annotated[str, typer.Option(help="For operators: who granted it, and why.")] = "",
     as_json: JsonFlag = False,
 ) -> None:
-    """Give money to a customer: real money, or play money with --test."""
-    nanos, book = parse_amount(amount), book_of(test=test)
-    receipt = run(
-        context,
-        lambda s: customers.grant_money(
-            s.store, s.clock, customer_id=customer, book=book, amount_nanos=nanos, cause=cause, note=note
-        ),
-    )
-    document = {
-        "transfer_id": receipt.transfer.id,
-        "is_new": receipt.is_new,
-        "book": book.value,
-        "amount": tables.plain_amount(nanos),
-        "currency": CURRENCY,
-        "balance": to_json_balance(receipt.balances),
-    }
-    verb = "granted" if receipt.is_new else "granted before, nothing done:"
-    line = f"{verb} {tables.amount(nanos)} ({book}); available now {tables.amount(receipt.balances.available_nanos)}"
+    """Give money to a customer: real money, or play money with --test; with --promotion it may expire."""
+    if (expires_in is not None or expires_at is not None) and not promotion:
+        raise InvalidInputError("only promotion money expires; add --promotion", param="expires_at")
+    if expires_in is not None and expires_at is not None:
+        raise InvalidInputError("give --expires-in or --expires-at", param="expires_at")
+    wish = _Wish(customer=customer, book=book_of(test=test), nanos=parse_amount(amount), cause=cause, note=note)
+    if promotion:
+        given = run(context, lambda s: _give(s.store, s.clock, wish, expires_in, expires_at))
+        document, line = _told_promotion(given)
+    else:
+        document, line = _told_grant(run(context, lambda s: _grant(s.store, s.clock, wish)))
     show(document, lambda: tables.write(line), as_json=as_json)
 
 
 @app.command()
 def balance(context: typer.Context, customer: CustomerArgument, *, as_json: JsonFlag = False) -> None:
-    """Show the posted balances of a customer."""
-    (found, balances), now = run(context, lambda s: _look_now(s.store, s.clock.unix(), customer))
+    """Show the posted balances of a customer, and what is left of its promotion money."""
+    found, balances, lots, now = run(context, lambda s: _look_now(s.store, s.clock.unix(), customer))
     document = {
         "customer_id": found.id,
         "as_of": api_time(now),
         "currency": CURRENCY,
         "balances": to_json_balances(balances),
+        "promotions": [to_json_lot(lot) for lot in lots],
     }
-    show(document, lambda: _show_balances(balances), as_json=as_json)
+    show(document, lambda: _show_money(balances, lots), as_json=as_json)
 
 
 @app.command()
@@ -152,8 +169,71 @@ async def _look(store: customers.Store, name: str) -> tuple[Customer, Mapping[Bo
 
 async def _look_now(
     store: customers.Store, now: float, name: str
-) -> tuple[tuple[Customer, Mapping[Book, Balances]], float]:
-    return await _look(store, name), now
+) -> tuple[Customer, Mapping[Book, Balances], list[Lot], float]:
+    found, balances = await _look(store, name)
+    return found, balances, await open_promotions(store, found.id), now
+
+
+async def _grant(store: customers.Store, clock: customers.Clock, wish: _Wish) -> GrantReceipt:
+    return await customers.grant_money(
+        store,
+        clock,
+        customer_id=wish.customer,
+        book=wish.book,
+        amount_nanos=wish.nanos,
+        cause=wish.cause,
+        note=wish.note,
+    )
+
+
+async def _give(
+    store: customers.Store, clock: customers.Clock, wish: _Wish, days: int | None, moment: dt.datetime | None
+) -> PromotionReceipt:
+    ends_at = moment.timestamp() if moment else None
+    return await customers.grant_promotion(
+        store,
+        clock,
+        customer_id=wish.customer,
+        book=wish.book,
+        amount_nanos=wish.nanos,
+        expires_at=ends_at if days is None else clock.unix() + days * _SECONDS_PER_DAY,
+        cause=wish.cause,
+        note=wish.note,
+    )
+
+
+def _told_grant(receipt: GrantReceipt) -> tuple[Json, str]:
+    transfer = receipt.transfer
+    document = {
+        "transfer_id": transfer.id,
+        "is_new": receipt.is_new,
+        "book": transfer.book.value,
+        "amount": tables.plain_amount(transfer.amount_nanos),
+        "currency": CURRENCY,
+        "balance": to_json_balance(receipt.balances),
+    }
+    now = f"available now {tables.amount(receipt.balances.available_nanos)}"
+    return document, f"{_granted(receipt.is_new, transfer.amount_nanos, transfer.book)}; {now}"
+
+
+def _told_promotion(receipt: PromotionReceipt) -> tuple[Json, str]:
+    lot = receipt.lot
+    document = {
+        "promotion": to_json_lot(lot),
+        "is_new": receipt.is_new,
+        "book": lot.book.value,
+        "amount": tables.plain_amount(lot.amount_nanos),
+        "currency": CURRENCY,
+        "balance": to_json_balance(receipt.balances),
+    }
+    until = f", until {tables.local_time(lot.expires_at)}" if lot.expires_at is not None else ""
+    now = f"promotion money now {tables.amount(receipt.balances.promotion_nanos)}"
+    return document, f"{_granted(receipt.is_new, lot.amount_nanos, lot.book)}{until}; {now}"
+
+
+def _granted(is_new: bool, nanos: int, book: Book) -> str:  # noqa: FBT001  # said by its name where it is given
+    verb = "granted" if is_new else "granted before, nothing done:"
+    return f"{verb} {tables.amount(nanos)} ({book})"
 
 
 def _show_customer(customer: Customer, balances: Mapping[Book, Balances]) -> None:
@@ -176,6 +256,25 @@ def _show_balances(balances: Mapping[Book, Balances]) -> None:
         for book, b in balances.items()
     ]
     tables.table(("BOOK", "AVAILABLE#", "HELD#", "PROMOTION#"), rows, empty="")
+
+
+def _show_money(balances: Mapping[Book, Balances], lots: Sequence[Lot]) -> None:
+    _show_balances(balances)
+    if not lots:
+        return
+    tables.write("")
+    rows = [
+        (
+            lot.id,
+            lot.book.value,
+            tables.amount(lot.left_nanos),
+            tables.amount(lot.amount_nanos),
+            tables.local_time(lot.expires_at),
+            lot.cause,
+        )
+        for lot in lots
+    ]
+    tables.table(("PROMOTION", "BOOK", "LEFT#", "OF#", "EXPIRES", "CAUSE"), rows, empty="")
 
 
 def _show_entries(found: list[Entry]) -> None:

@@ -31,7 +31,9 @@ def create(  # noqa: PLR0913  # the options of one command
     test: TestFlag = False,
     name: Annotated[str, typer.Option(help="Name for its owner.")] = "",
     expires_days: Annotated[int | None, typer.Option(min=1, max=36_500, help="Days until it expires.")] = None,
-    model: Annotated[list[str] | None, typer.Option(help="Only this model; may be repeated.")] = None,
+    model: Annotated[
+        list[str] | None, typer.Option(help="Only this model, or only the offer with this llmid; may be repeated.")
+    ] = None,
     network: Annotated[list[str] | None, typer.Option(help="Only from this network; may be repeated.")] = None,
     rpm: Annotated[int | None, typer.Option(help="Requests a minute at most.")] = None,
     tpm: Annotated[int | None, typer.Option(help="Tokens a minute at most.")] = None,

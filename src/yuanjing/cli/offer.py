@@ -1,20 +1,25 @@
 """`yuanjing offer`: what customers can buy."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from yuanjing.cli import tables
+from yuanjing.cli.price_tables import price_table, price_title, short_rates
 from yuanjing.cli.runtime import JsonFlag, run, show
 from yuanjing.cli.tables import CURRENCY
 from yuanjing.cli.views import to_json_offer
 from yuanjing.domain.errors import InvalidInputError
-from yuanjing.domain.money import format_amount
-from yuanjing.domain.pricing import ChatPrice
+from yuanjing.domain.video_offers import VideoSpec
 from yuanjing.usecases import catalog
 from yuanjing.usecases.catalog import ImportReport, OfferInfo
 from yuanjing.usecases.catalog_documents import CatalogDocument, parse_document, shipped_documents
+from yuanjing.usecases.channels import add_sandbox_channels
+
+if TYPE_CHECKING:
+    from yuanjing.bootstrap.services import Services
 
 app = typer.Typer(name="offer", help="What customers can buy.", no_args_is_help=True)
 
@@ -32,7 +37,7 @@ def list_(
     found = run(context, lambda s: catalog.list_offers(s.store, s.clock, with_disabled=all_))
     document = {"currency": CURRENCY, "offers": [_to_json(info) for info in found]}
     rows = [
-        (info.offer.model, info.offer.id, ", ".join(info.offer.providers), *_rates(info.price), _state(info))
+        (info.offer.model, info.offer.id, ", ".join(info.offer.providers), *short_rates(info.price), _state(info))
         for info in found
     ]
     columns = ("MODEL", "ID", "PROVIDERS", "INPUT#", "OUTPUT#", "STATE")
@@ -58,16 +63,26 @@ def import_(
     *,
     as_json: JsonFlag = False,
 ) -> None:
-    """Take catalogue files in, all of them or none; see docs/reference/catalog.md."""
+    """Take catalogue files in, all of them or none; see docs/reference/catalog.md.
+
+    A platform that runs offers them within seconds; providers that are new get their channels into its sandbox.
+    """
     documents = _read(files) if files else shipped_documents()
-    report = run(context, lambda s: catalog.import_catalog(s.store, s.clock, documents))
+
+    async def work(services: "Services") -> tuple[ImportReport, list[str]]:
+        found = await catalog.import_catalog(services.store, services.clock, documents)
+        made = await add_sandbox_channels(services.store, services.clock, services.box)
+        return found, [channel.id for channel in made]
+
+    report, channels = run(context, work)
     document = {
         "files": len(documents),
         "providers": list(report.providers),
         "offers": list(report.offers),
         "prices": [{"model": model, "version": version} for model, version in report.prices],
+        "sandbox_channels": channels,
     }
-    show(document, lambda: _show_report(len(documents), report), as_json=as_json)
+    show(document, lambda: _show_report(len(documents), report, channels), as_json=as_json)
 
 
 def _read(paths: list[Path]) -> list[CatalogDocument]:
@@ -91,14 +106,6 @@ def _to_json(info: OfferInfo) -> dict[str, object]:
     return dict(to_json_offer(info.offer, is_enabled=info.is_enabled, price=info.price))
 
 
-def _rates(price: ChatPrice | None) -> tuple[str, str]:
-    if price is None:
-        return "no price", ""
-    first, *others = price.tiers
-    more = " …" if others else ""
-    return format_amount(first.input_nanos) + more, format_amount(first.output_nanos) + more
-
-
 def _state(info: OfferInfo) -> str:
     if not info.is_enabled:
         return "disabled"
@@ -106,7 +113,7 @@ def _state(info: OfferInfo) -> str:
 
 
 def _show_offer(info: OfferInfo) -> None:
-    offer, chat = info.offer, info.offer.chat
+    offer, chat, video = info.offer, info.offer.chat, info.offer.video
     tables.facts(
         (
             ("model", offer.model),
@@ -117,7 +124,10 @@ def _show_offer(info: OfferInfo) -> None:
             ("operation", offer.operation.value),
             ("providers", ", ".join(f"{name} ({model})" for name, model in offer.providers.items())),
             ("capabilities", ", ".join(offer.capabilities)),
+            ("models", ", ".join(model.name for model in video.models) if video else ""),
+            ("family", video.family if video else ""),
             ("parameters", ", ".join(_parameter_names(info))),
+            ("files", ", ".join(_files(video)) if video else ""),
             ("context", f"{chat.context_tokens} tokens" if chat else ""),
             ("output", f"{chat.output_tokens_max} tokens at most" if chat else ""),
             (
@@ -128,8 +138,8 @@ def _show_offer(info: OfferInfo) -> None:
         ),
     )
     if info.price:
-        tables.write("", f"price version {info.price.version}, CNY per million tokens ({info.price.source})")
-        tables.price_table(info.price)
+        tables.write("", f"price version {info.price.version}, {price_title(info.price)}")
+        price_table(info.price)
 
 
 def _parameter_names(info: OfferInfo) -> list[str]:
@@ -137,8 +147,13 @@ def _parameter_names(info: OfferInfo) -> list[str]:
     return [str(name) for name in properties] if isinstance(properties, dict) else []  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # a JSON Schema
 
 
-def _show_report(files: int, report: ImportReport) -> None:
-    if not report.is_changed:
+def _files(video: VideoSpec) -> list[str]:
+    needed = {True: "needed", False: "optional"}
+    return [f"{rule.field} (up to {rule.count_max}, {needed[rule.is_required]})" for rule in video.media]
+
+
+def _show_report(files: int, report: ImportReport, channels: Sequence[str]) -> None:
+    if not report.is_changed and not channels:
         tables.write(f"{files} files, nothing new")
         return
     tables.facts(
@@ -146,5 +161,6 @@ def _show_report(files: int, report: ImportReport) -> None:
             ("providers", ", ".join(report.providers)),
             ("offers", ", ".join(report.offers)),
             ("prices", ", ".join(f"{model} v{version}" for model, version in report.prices)),
+            ("sandbox channels", ", ".join(channels)),
         ),
     )

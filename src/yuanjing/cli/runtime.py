@@ -58,6 +58,8 @@ _CODES = {
     "invalid_catalog": ExitCode.USAGE,
     "invalid_settings": ExitCode.USAGE,
     "invalid_usage": ExitCode.USAGE,
+    "receipt_invalid": ExitCode.FAILED_CHECK,
+    "keys_unavailable": ExitCode.STORE_UNAVAILABLE,
     "output_failed": ExitCode.OUTPUT_FAILED,
 }
 

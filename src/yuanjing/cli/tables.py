@@ -3,12 +3,8 @@
 import datetime as dt
 import sys
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 from yuanjing.domain.money import format_amount
-
-if TYPE_CHECKING:
-    from yuanjing.domain.pricing import ChatPrice
 
 CURRENCY = "CNY"
 _WIDTH = 10_000
@@ -69,22 +65,3 @@ def api_time(at: float | dt.datetime | None) -> str | None:
         return None
     moment = at if isinstance(at, dt.datetime) else dt.datetime.fromtimestamp(at, dt.UTC)
     return moment.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def price_table(price: "ChatPrice") -> None:
-    """The rates of a price, in CNY per million tokens."""
-    rows = [
-        (
-            "more" if tier.input_up_to is None and number else _bound(tier.input_up_to),
-            format_amount(tier.input_nanos),
-            format_amount(tier.output_nanos),
-            format_amount(tier.cache_read),
-            format_amount(tier.cache_write),
-        )
-        for number, tier in enumerate(price.tiers)
-    ]
-    table(("INPUT UP TO#", "INPUT#", "OUTPUT#", "CACHE READ#", "CACHE WRITE#"), rows, empty="")
-
-
-def _bound(tokens: int | None) -> str:
-    return "any" if tokens is None else f"{tokens}"

@@ -1,5 +1,8 @@
 """`yuanjing usage`: what was used, and how charges came about."""
 
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -8,9 +11,11 @@ from yuanjing.cli import tables
 from yuanjing.cli.runtime import JsonFlag, run, show
 from yuanjing.cli.tables import CURRENCY
 from yuanjing.cli.views import to_json_explanation, to_json_usage
+from yuanjing.domain.catalog import Operation
 from yuanjing.domain.money import Book
 from yuanjing.domain.usage import Meter, PostedUsage
-from yuanjing.ports.store import Store, UsageFilter
+from yuanjing.ports.store import Store
+from yuanjing.ports.usages import UsageFilter
 from yuanjing.usecases import usages
 from yuanjing.usecases.customers import find_customer
 from yuanjing.usecases.usages import UsageExplanation
@@ -26,12 +31,25 @@ def list_(  # noqa: PLR0913  # the options of one command
     key: Annotated[str | None, typer.Option(help="Only of this key: its id.")] = None,
     model: Annotated[str | None, typer.Option(help="Only of this model.")] = None,
     book: Annotated[Book | None, typer.Option(help="Only of this book.")] = None,
+    operation: Annotated[Operation | None, typer.Option(help="Only of this operation.")] = None,
+    start: Annotated[
+        dt.datetime | None, typer.Option("--from", help="Only what was posted then or later, on this machine's clock.")
+    ] = None,
+    end: Annotated[dt.datetime | None, typer.Option("--to", help="Only what was posted before then.")] = None,
     before: Annotated[str | None, typer.Option(help="Only what was posted before this usage id.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many at most.")] = 50,
     as_json: JsonFlag = False,
 ) -> None:
     """List usage records, newest first."""
-    where = UsageFilter(key_id=key, model=model, book=book, limit=limit)
+    where = UsageFilter(
+        key_id=key,
+        model=model,
+        book=book,
+        operation=None if operation is None else operation.value,
+        posted_from=None if start is None else start.timestamp(),
+        posted_until=None if end is None else end.timestamp(),
+        limit=limit,
+    )
     found = run(context, lambda s: _list(s.store, where, customer, before))
     document = {
         "currency": CURRENCY,
@@ -62,17 +80,8 @@ async def _list(store: Store, where: UsageFilter, customer: str | None, before: 
     owner = await find_customer(store, customer) if customer else None
     last = await usages.show_usage(store, before) if before else None
     place = (last.posted.posted_at, last.posted.record.id) if last else None
-    return await usages.list_usages(
-        store,
-        UsageFilter(
-            customer_id=owner.id if owner else None,
-            key_id=where.key_id,
-            book=where.book,
-            model=where.model,
-            before=place,
-            limit=where.limit,
-        ),
-    )
+    own = replace(where, customer_id=owner.id if owner else None, before=place)
+    return await usages.list_usages(store, own)
 
 
 def _show_usages(found: list[PostedUsage]) -> None:
@@ -82,8 +91,7 @@ def _show_usages(found: list[PostedUsage]) -> None:
             tables.local_time(posted.record.started_at),
             posted.record.book.value,
             posted.record.model,
-            str(posted.record.meters.get(Meter.INPUT_TOKENS, 0)),
-            str(posted.record.meters.get(Meter.OUTPUT_TOKENS, 0)),
+            *_counts(posted.record.meters),
             tables.amount(posted.record.charge_nanos),
             posted.record.status.value,
         )
@@ -91,6 +99,13 @@ def _show_usages(found: list[PostedUsage]) -> None:
     ]
     columns = ("ID", "AT", "BOOK", "MODEL", "INPUT#", "OUTPUT#", "CHARGE#", "STATUS")
     tables.table(columns, rows, empty="no usage")
+
+
+def _counts(meters: Mapping[str, int]) -> tuple[str, str]:
+    """Input and output; of a video what was counted, under output."""
+    if Meter.INPUT_TOKENS in meters or Meter.OUTPUT_TOKENS in meters or not meters:
+        return str(meters.get(Meter.INPUT_TOKENS, 0)), str(meters.get(Meter.OUTPUT_TOKENS, 0))
+    return "", ", ".join(f"{count} {meter}" for meter, count in meters.items())
 
 
 def _show_explanation(found: UsageExplanation) -> None:

@@ -7,9 +7,11 @@ from yuanjing.domain.catalog import Channel, Offer
 from yuanjing.domain.identity import ApiKey, Customer
 from yuanjing.domain.ledger import Balances, Entry
 from yuanjing.domain.money import Book, format_amount
-from yuanjing.domain.pricing import ChatPrice, ChatTier
+from yuanjing.domain.pricing import UNITS_PER_RATE, ChargeLine, ChatPrice, ChatTier
+from yuanjing.domain.promotions import Lot
 from yuanjing.domain.usage import PostedUsage
-from yuanjing.usecases.usages import UsageExplanation, format_micro_nanos
+from yuanjing.domain.video_pricing import OfferPrice, VideoLine, VideoRate
+from yuanjing.usecases.usages import UsageExplanation, format_exact, format_micro_nanos
 
 Json = Mapping[str, object]
 
@@ -36,6 +38,20 @@ def to_json_balance(balance: Balances) -> Json:
         "available": format_amount(balance.available_nanos),
         "held": format_amount(balance.held_nanos),
         "promotion": format_amount(balance.promotion_nanos),
+    }
+
+
+def to_json_lot(lot: Lot) -> Json:
+    """A lot of promotion money."""
+    return {
+        "id": lot.id,
+        "book": lot.book.value,
+        "amount": format_amount(lot.amount_nanos),
+        "left": format_amount(lot.left_nanos),
+        "expired": format_amount(lot.expired_nanos),
+        "expires_at": api_time(lot.expires_at),
+        "cause": lot.cause,
+        "created_at": api_time(lot.created_at),
     }
 
 
@@ -78,7 +94,7 @@ def to_json_key(key: ApiKey) -> Json:
     }
 
 
-def to_json_offer(offer: Offer, *, is_enabled: bool, price: ChatPrice | None) -> Json:
+def to_json_offer(offer: Offer, *, is_enabled: bool, price: OfferPrice | None) -> Json:
     """An offer with its price in force; without its parameters, which `offer show` adds."""
     chat = offer.chat
     return {
@@ -86,6 +102,7 @@ def to_json_offer(offer: Offer, *, is_enabled: bool, price: ChatPrice | None) ->
         "model": offer.model,
         "aliases": list(offer.aliases),
         "operation": offer.operation.value,
+        "models": [model.name for model in offer.video.models] if offer.video else [],
         "label": offer.label,
         "provider_label": offer.provider_label,
         "providers": dict(offer.providers),
@@ -99,19 +116,35 @@ def to_json_offer(offer: Offer, *, is_enabled: bool, price: ChatPrice | None) ->
     }
 
 
-def to_json_price(price: ChatPrice) -> Json:
-    """A price version; rates are per million tokens."""
+def to_json_price(price: OfferPrice) -> Json:
+    """A price version: tiers of chat, rates of video."""
+    is_chat = isinstance(price, ChatPrice)
+    terms = {"tiers": [to_json_tier(t) for t in price.tiers]} if is_chat else {"rates": [_rate(r) for r in price.rates]}
     return {
         "id": price.id,
         "version": price.version,
         "effective_from": api_time(price.effective_from),
         "source": price.source,
-        "tiers": [to_json_tier(tier) for tier in price.tiers],
+        **terms,
+    }
+
+
+def _rate(rate: VideoRate) -> Json:
+    """A rate of video; a condition of null always holds."""
+    return {
+        "meter": rate.meter.value,
+        "rate": format_amount(rate.amount_nanos),
+        "per": rate.per,
+        "model": rate.model,
+        "resolution": rate.resolution,
+        "audio": rate.has_audio,
+        "off_peak": rate.is_off_peak,
+        "video_input": rate.has_video_input,
     }
 
 
 def to_json_tier(tier: ChatTier) -> Json:
-    """The rates of one tier, as they are applied."""
+    """The rates of one tier per million tokens, as they are applied."""
     return {
         "input_up_to": tier.input_up_to,
         "input": format_amount(tier.input_nanos),
@@ -176,15 +209,19 @@ def to_json_explanation(explanation: UsageExplanation) -> Json:
     return {
         "is_consistent": explanation.is_consistent,
         "price": to_json_price(explanation.price),
-        "lines": [
-            {
-                "meter": line.meter.value,
-                "quantity": line.quantity,
-                "rate": format_amount(line.rate_nanos),
-                "amount": format_micro_nanos(line.micro_nanos),
-            }
-            for line in explanation.charge.lines
-        ],
+        "lines": [_line(line) for line in explanation.charge.lines],
         "total": format_amount(explanation.charge.total_nanos),
         "text": list(explanation.lines),
+    }
+
+
+def _line(line: ChargeLine | VideoLine) -> Json:
+    """A line of a charge: quantity x rate / per = amount."""
+    is_video = isinstance(line, VideoLine)
+    return {
+        "meter": line.meter.value,
+        "quantity": line.quantity,
+        "rate": format_amount(line.amount_nanos if is_video else line.rate_nanos),
+        "per": line.per if is_video else UNITS_PER_RATE,
+        "amount": format_exact(line.exact_nanos) if is_video else format_micro_nanos(line.micro_nanos),
     }

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from yuanjing.domain.money import Book
+from yuanjing.domain.video_offers import VideoLimits, VideoSpec
 
 
 class Operation(StrEnum):
@@ -39,6 +40,7 @@ class Provider:
         base_url: the documented address, without a trailing slash; a channel may have another.
         sandbox_path: where the sandbox serves this provider's flavour, e.g. `/compatible-mode/v1`.
         quirks: names of deviations from the protocol, see docs/reference/catalog.md.
+        video: how it wants to be asked for videos; None if it makes none.
     """
 
     id: str
@@ -49,6 +51,7 @@ class Provider:
     sandbox_path: str
     on_disconnect: OnDisconnect = OnDisconnect.CANCEL
     quirks: tuple[str, ...] = ()
+    video: VideoLimits | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,6 +68,8 @@ class ChatLimits:
         image_tokens_max: the most that one image can count.
         bytes_per_token: our own count divides UTF-8 bytes by it when a provider sends no usage.
         choices_max: the largest `n`.
+        refused_fields: fields of a request that may change what the provider charges, which no price here covers.
+        refused_tools: likewise types of tools, which the provider runs itself.
     """
 
     context_tokens: int
@@ -75,6 +80,8 @@ class ChatLimits:
     image_tokens_max: int = 16_384
     bytes_per_token: int = 3
     choices_max: int = 8
+    refused_fields: tuple[str, ...] = ()
+    refused_tools: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,6 +93,7 @@ class Offer:
         model: the name customers ask for.
         aliases: other names for the same model.
         providers: ids of the providers that serve it, with the model name each expects.
+        chat: what bounds a request, of a chat offer; `video`: what a video offer takes.
         parameters: JSON Schema 2020-12 of the request, with our `x-` hints.
         enabled_from: before it the offer does not exist for customers; likewise from `enabled_until` on.
     """
@@ -97,6 +105,7 @@ class Offer:
     provider_label: str
     providers: Mapping[str, str]
     chat: ChatLimits | None = None
+    video: VideoSpec | None = None
     aliases: tuple[str, ...] = ()
     capabilities: tuple[str, ...] = ()
     parameters: Mapping[str, object] = field(default_factory=dict[str, object])
@@ -111,6 +120,12 @@ class Offer:
             return False
         return self.enabled_until is None or now < self.enabled_until
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Everything that it can be asked for by: its id first, then its models and aliases."""
+        models = (model.name for model in self.video.models) if self.video else ()
+        return tuple(dict.fromkeys((self.id, self.model, *models, *self.aliases)))
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Channel:
@@ -123,7 +138,7 @@ class Channel:
         weight: shares the requests among channels of one priority.
         connections_max: open connections per gateway process.
         offers: offer ids it serves; empty means all offers of its provider.
-        upstream_models: this account's own model names (e.g. endpoint ids) by offer id.
+        upstream_models: this account's own model names (e.g. endpoint ids) by offer id, see `upstream_model`.
     """
 
     id: str
@@ -152,3 +167,17 @@ class Channel:
     def serves(self, offer_id: str) -> bool:
         """Whether it may serve this offer of its provider."""
         return not self.offers or offer_id in self.offers
+
+
+def upstream_model(offer: Offer, model: str, provider_id: str, own_names: Mapping[str, str]) -> str | None:
+    """The name under which a provider knows a model of the offer; None if it does not serve the offer.
+
+    A channel's `own_names` (its `upstream_models`) go before: by offer id for the offer's first model, by
+    `<offer id>/<model>` for a further one.
+    """
+    usual = offer.providers.get(provider_id)
+    if usual is None:
+        return None
+    if offer.video is None or model == offer.video.models[0].name:
+        return own_names.get(offer.id) or usual
+    return own_names.get(f"{offer.id}/{model}") or model

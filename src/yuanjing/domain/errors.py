@@ -2,9 +2,14 @@
 
 
 class YuanjingError(Exception):
-    """A failure that the caller can act on; anything else is a bug."""
+    """A failure that the caller can act on; anything else is a bug.
+
+    Attributes:
+        retry_after_seconds: after which trying again can help, where the one who fails knows.
+    """
 
     code = "internal_error"
+    retry_after_seconds: float | None = None
 
     def __init__(self, message: str, *, param: str | None = None) -> None:
         super().__init__(message)

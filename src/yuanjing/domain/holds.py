@@ -15,12 +15,15 @@ class HoldPurpose(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Hold:
-    """Money moved from `available` to `held` before work starts.
+    """Money moved from `promotion` and `available` to `held` before work starts.
+
+    A charge takes the promotion money in it first; what goes back is promotion money last.
 
     Attributes:
         amount_nanos: everything ever placed into it; grows when a lease is extended.
         settled_nanos: what was charged out of it.
         released_nanos: what went back.
+        promotion_nanos: how much of what remains is promotion money.
         owner_node: the gateway process whose lease this is; None for a task's hold.
         owner_incarnation: that node's incarnation; a newer one of the same node does not own it.
         key_id: the API key whose budget the hold also counts against, if that key has one.
@@ -39,6 +42,7 @@ class Hold:
     amount_nanos: int
     settled_nanos: int = 0
     released_nanos: int = 0
+    promotion_nanos: int = 0
     owner_node: str | None = None
     owner_incarnation: int | None = None
     key_id: str | None = None
@@ -52,22 +56,23 @@ class Hold:
     def __post_init__(self) -> None:
         assert self.settled_nanos >= 0, self
         assert self.released_nanos >= 0, self
-        assert self.remaining_nanos >= 0, self
+        assert 0 <= self.promotion_nanos <= self.remaining_nanos, self
 
     @property
     def remaining_nanos(self) -> int:
         """What is still reserved."""
         return self.amount_nanos - self.settled_nanos - self.released_nanos
 
-    def extended(self, amount_nanos: int, *, expires_at: float) -> "Hold":
-        """The hold with more money in it."""
+    def extended(self, amount_nanos: int, *, promotion_nanos: int = 0, expires_at: float) -> "Hold":
+        """The hold with more money in it, so much of it promotion money."""
         assert amount_nanos > 0
         assert self.closed_at is None, self
         assert not self.is_closing, self
         return replace(
             self,
             amount_nanos=self.amount_nanos + amount_nanos,
-            parts=self.parts + 1,
+            promotion_nanos=self.promotion_nanos + promotion_nanos,
+            parts=self.parts + parts_of(amount_nanos, promotion_nanos),
             expires_at=max(expires_at, self.expires_at),
         )
 
@@ -75,14 +80,25 @@ class Hold:
         """The hold after a charge; resolved if it was closing and nothing remains."""
         assert amount_nanos > 0
         assert self.closed_at is None, self
-        charged = replace(self, settled_nanos=self.settled_nanos + amount_nanos, parts=self.parts + 1)
+        charged = replace(
+            self,
+            settled_nanos=self.settled_nanos + amount_nanos,
+            promotion_nanos=max(0, self.promotion_nanos - amount_nanos),
+            parts=self.parts + 1,
+        )
         return charged.closed_if_done(at)
 
     def released(self, amount_nanos: int) -> "Hold":
         """The hold after money went back to the customer."""
         assert amount_nanos > 0
         assert self.closed_at is None, self
-        return replace(self, released_nanos=self.released_nanos + amount_nanos, parts=self.parts + 1)
+        back_nanos = max(0, amount_nanos - (self.remaining_nanos - self.promotion_nanos))
+        return replace(
+            self,
+            released_nanos=self.released_nanos + amount_nanos,
+            promotion_nanos=self.promotion_nanos - back_nanos,
+            parts=self.parts + parts_of(amount_nanos, back_nanos),
+        )
 
     def closed_if_done(self, at: float) -> "Hold":
         """Resolved now, if it is closing and nothing remains."""
@@ -98,6 +114,12 @@ class Hold:
         )
 
 
+def parts_of(amount_nanos: int, promotion_nanos: int) -> int:
+    """How many transfers move an amount of which so much is promotion money; see `ledger.split`."""
+    assert 0 <= promotion_nanos <= amount_nanos
+    return 2 if 0 < promotion_nanos < amount_nanos else 1
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LeasePolicy:
     """How large leases are; settings `lease_share_percent`, `lease_amount_max`."""
@@ -107,7 +129,7 @@ class LeasePolicy:
 
 
 def lease_amount(available_nanos: int, needed_nanos: int, recent_nanos: int, policy: LeasePolicy) -> int:
-    """How much to lease, or 0 if `needed_nanos` (the ceiling that missed) is not available.
+    """How much to lease, or 0 if `needed_nanos` (the ceiling that missed) is not there.
 
     About two seconds of recent spending (`recent_nanos`), at least the ceiling that missed, at most a share of what
     is available; near the end of a balance exactly one ceiling, so that the last yuan is spendable anywhere.

@@ -40,9 +40,9 @@ class KeyLimits:
     budget_nanos: int | None = None
     budget_period: BudgetPeriod = BudgetPeriod.TOTAL
 
-    def allows_model(self, model: str) -> bool:
-        """Whether the key may use this model, named as its offer names it."""
-        return not self.models or model in self.models
+    def allows_offer(self, offer_id: str, model: str) -> bool:
+        """Whether the key may use this offer: by its id, or by its model, named as the offer names it."""
+        return not self.models or offer_id in self.models or model in self.models
 
     def allows_address(self, address: str) -> bool:
         """Whether the key may be used from this IP address; a text that is no address is not allowed."""
@@ -79,15 +79,23 @@ class ApiKey:
         return self.revoked_at is None and (self.expires_at is None or at < self.expires_at)
 
 
+class Language(StrEnum):
+    """In which language a customer is written to."""
+
+    ZH = "zh"
+    EN = "en"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Customer:
-    """Who owns the money. `mobile` is E.164."""
+    """Who owns the money. `mobile` is E.164; `language` is None until the customer has chosen one."""
 
     id: str
     mobile: str
     name: str
     created_at: float
     disabled_at: float | None = None
+    language: Language | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

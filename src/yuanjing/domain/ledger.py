@@ -5,7 +5,7 @@ zero at all times. Its id is made by its cause, which makes repeating it harmles
 zero; the platform's may (`grants` and `clearing:…` are where money comes from, `overrun` is where it is lost).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from yuanjing.domain.money import AMOUNT_NANOS_MAX, Book
@@ -13,6 +13,8 @@ from yuanjing.domain.money import AMOUNT_NANOS_MAX, Book
 REVENUE = "revenue"
 GRANTS = "grants"
 OVERRUN = "overrun"
+SECOND = ":more"
+"""How the id of the second transfer of one cause ends."""
 
 
 class Reason(StrEnum):
@@ -26,6 +28,7 @@ class Reason(StrEnum):
     REFUND = "refund"
     CORRECTION = "correction"
     OVERRUN = "overrun"
+    EXPIRE = "expire"
 
 
 def available(customer_id: str) -> str:
@@ -39,8 +42,13 @@ def held(customer_id: str) -> str:
 
 
 def promotion(customer_id: str) -> str:
-    """The account of promotion money."""
+    """The account of promotion money: it is spent before what is available, may expire, and is never paid out."""
     return f"customer:{customer_id}:promotion"
+
+
+def accounts_of(customer_id: str) -> tuple[str, str, str]:
+    """All accounts of a customer; what is in them is what it owns."""
+    return available(customer_id), held(customer_id), promotion(customer_id)
 
 
 def clearing(method: str) -> str:
@@ -113,6 +121,11 @@ class Balances:
     held_nanos: int
     promotion_nanos: int
 
+    @property
+    def spendable_nanos(self) -> int:
+        """What the customer may still commit: promotion money, and after it what is available."""
+        return self.available_nanos + self.promotion_nanos
+
 
 def grant(book: Book, customer_id: str, amount_nanos: int, *, cause: str, note: str = "") -> Transfer:
     """Money given by the platform (play money of the test book, or an operator's gift)."""
@@ -124,6 +137,74 @@ def grant(book: Book, customer_id: str, amount_nanos: int, *, cause: str, note: 
         debit=GRANTS,
         credit=available(customer_id),
         note=note,
+    )
+
+
+def grant_promotion(book: Book, customer_id: str, amount_nanos: int, *, cause: str, note: str = "") -> Transfer:
+    """Promotion money given by the platform; see `domain.promotions` for what becomes of it."""
+    given = grant(book, customer_id, amount_nanos, cause=cause, note=note)
+    return replace(given, credit=promotion(customer_id))
+
+
+def expire_promotion(book: Book, customer_id: str, amount_nanos: int, *, lot_id: str, left_nanos: int) -> Transfer:
+    """Collect expired promotion money; `left_nanos` is what the lot had left before, and names the occasion."""
+    return Transfer(
+        id=f"expire:{lot_id}:{left_nanos}",
+        book=book,
+        reason=Reason.EXPIRE,
+        amount_nanos=amount_nanos,
+        debit=promotion(customer_id),
+        credit=GRANTS,
+    )
+
+
+def top_up(book: Book, customer_id: str, amount_nanos: int, *, method: str, number: str) -> Transfer:
+    """Money that a payment method has taken in; `number` is the order's, which can be credited once."""
+    return Transfer(
+        id=f"topup:{number}",
+        book=book,
+        reason=Reason.TOPUP,
+        amount_nanos=amount_nanos,
+        debit=clearing(method),
+        credit=available(customer_id),
+    )
+
+
+def refund(book: Book, customer_id: str, amount_nanos: int, *, method: str, id_: str) -> Transfer:
+    """Money on its way back to the payer; it leaves the balance before the payment method is asked."""
+    return Transfer(
+        id=f"refund:{id_}",
+        book=book,
+        reason=Reason.REFUND,
+        amount_nanos=amount_nanos,
+        debit=available(customer_id),
+        credit=clearing(method),
+    )
+
+
+def return_refund(book: Book, customer_id: str, amount_nanos: int, *, method: str, id_: str) -> Transfer:
+    """The payment method has refused a refund: the money is the customer's again."""
+    return Transfer(
+        id=f"correction:refund:{id_}",
+        book=book,
+        reason=Reason.CORRECTION,
+        amount_nanos=amount_nanos,
+        debit=clearing(method),
+        credit=available(customer_id),
+        corrects=f"refund:{id_}",
+    )
+
+
+def retake_refund(book: Book, customer_id: str, amount_nanos: int, *, method: str, id_: str) -> Transfer:
+    """A refund whose money is the customer's again has moved after all: the money leaves the balance once more."""
+    return Transfer(
+        id=f"correction:correction:refund:{id_}",
+        book=book,
+        reason=Reason.CORRECTION,
+        amount_nanos=amount_nanos,
+        debit=available(customer_id),
+        credit=clearing(method),
+        corrects=f"correction:refund:{id_}",
     )
 
 
@@ -190,14 +271,39 @@ def book_overrun(book: Book, amount_nanos: int, *, cause: str) -> Transfer:
     )
 
 
+def split(transfer: Transfer, promotion_nanos: int) -> list[Transfer]:
+    """The transfer, with so much of its amount from or to the customer's promotion money, the rest as it was.
+
+    Promotion money is taken first and given back last. The first of two transfers has the id of the cause, the second
+    that id and `SECOND`.
+    """
+    cash_nanos = transfer.amount_nanos - promotion_nanos
+    assert promotion_nanos >= 0, transfer
+    assert cash_nanos >= 0, transfer
+    if not promotion_nanos:
+        return [transfer]
+    is_taken = account_kind(transfer.debit) == "available"
+    customer_id = customer_of(transfer.debit)
+    assert customer_id is not None, transfer
+    account = promotion(customer_id)
+    part = replace(transfer, amount_nanos=promotion_nanos)
+    part = replace(part, debit=account) if is_taken else replace(part, credit=account)
+    if not cash_nanos:
+        return [part]
+    rest = replace(transfer, amount_nanos=cash_nanos)
+    first, second = (part, rest) if is_taken else (rest, part)
+    return [first, replace(second, id=f"{second.id}{SECOND}")]
+
+
 _SHAPES: dict[Reason, tuple[tuple[str, str], ...]] = {
     Reason.TOPUP: (("clearing", "available"),),
-    Reason.GRANT: (("grants", "available"),),
-    Reason.HOLD: (("available", "held"),),
-    Reason.SETTLE: (("held", "revenue"), ("available", "revenue")),
-    Reason.RELEASE: (("held", "available"),),
+    Reason.GRANT: (("grants", "available"), ("grants", "promotion")),
+    Reason.HOLD: (("available", "held"), ("promotion", "held")),
+    Reason.SETTLE: (("held", "revenue"), ("available", "revenue"), ("promotion", "revenue")),
+    Reason.RELEASE: (("held", "available"), ("held", "promotion")),
     Reason.REFUND: (("available", "clearing"), ("revenue", "available")),
     Reason.OVERRUN: (("overrun", "revenue"),),
+    Reason.EXPIRE: (("promotion", "grants"),),
 }
 
 
@@ -209,6 +315,17 @@ def account_kind(account: str) -> str:
 def customer_of(account: str) -> str | None:
     """The customer that the account belongs to; None for the platform's."""
     return account.split(":", 2)[1] if account.startswith("customer:") else None
+
+
+def cause_of(entry: Entry) -> str:
+    """What an entry was for, as customers may see it: its hold, or the number of its order or refund; else empty.
+
+    Ids of other transfers name processes of the platform, or what operators have called a grant.
+    """
+    if entry.hold_id is not None:
+        return entry.hold_id
+    words = entry.transfer_id.split(":")
+    return words[-1] if words[-2:-1] in (["topup"], ["refund"]) else ""
 
 
 def is_posting(transfer: Transfer) -> bool:

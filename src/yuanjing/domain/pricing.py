@@ -8,6 +8,7 @@ rounded up once.
 import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
 
 from yuanjing.domain.money import NANOS_PER_YUAN
 from yuanjing.domain.usage import COUNT_MAX, ChatUsage, Meter
@@ -97,7 +98,24 @@ class Charge:
     total_nanos: int
 
 
-def current_price(prices: Iterable[ChatPrice], now: dt.datetime) -> ChatPrice | None:
+class Versioned(Protocol):
+    """What every price has."""
+
+    @property
+    def version(self) -> int:
+        """1, 2, … within the offer."""
+        ...
+
+    @property
+    def effective_from(self) -> dt.datetime:
+        """From when it may be in force."""
+        ...
+
+
+P = TypeVar("P", bound=Versioned)
+
+
+def current_price(prices: Iterable[P], now: dt.datetime) -> P | None:
     """The price in force: the highest version whose time has come; None before the first one's."""
     due = [price for price in prices if price.effective_from <= now]
     return max(due, key=lambda price: price.version, default=None)

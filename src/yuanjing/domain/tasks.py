@@ -43,11 +43,15 @@ class MediaRole(StrEnum):
 
 
 class Delivery(StrEnum):
-    """How a file comes to a provider: in the request, from an address that it fetches, or uploaded to it before."""
+    """How a file comes to a provider: in the request, from an address that it fetches, or uploaded to it before.
+
+    Or it is there already, in a library of the provider's, and named.
+    """
 
     INLINE = "inline"
     URL = "url"
     UPLOAD = "upload"
+    ASSET = "asset"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,7 +59,7 @@ class MediaInput:
     """A file of a submission.
 
     Attributes:
-        url: an http(s) URL, a `data:` URI, or what the provider's own upload gave.
+        url: an http(s) URL, a `data:` URI, what the provider's own upload gave, or the name of an asset.
     """
 
     role: MediaRole
@@ -174,6 +178,7 @@ class Failure:
         code: the provider's own, for operators; empty if it gave none.
         detail: the provider's own words, for operators; shortened, and without the credential.
         status: of HTTP; None if there was no answer, or if the task failed rather than a call.
+        is_of_model: whether a refusal of our account concerns the model that was asked for, and no other.
     """
 
     kind: FailureKind
@@ -181,6 +186,7 @@ class Failure:
     code: str = ""
     detail: str = ""
     status: int | None = None
+    is_of_model: bool = False
 
     @property
     def is_worth_retrying(self) -> bool:
@@ -212,10 +218,11 @@ class UpstreamError(YuanjingError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FailureRule:
-    """What a provider's code means; an empty text is the kind's own."""
+    """What a provider's code means; an empty text is the kind's own, `is_of_model` as in `Failure`."""
 
     kind: FailureKind
     text: str = ""
+    is_of_model: bool = False
 
 
 class FailureTable:
@@ -257,7 +264,14 @@ class FailureTable:
             kind = FailureKind.NOT_FOUND if code else FailureKind.UNAVAILABLE
             return Failure(kind=kind, text=TEXTS[kind], code=code, detail=detail, status=status)
         rule = self.find(code) or FailureRule(kind=_KIND_BY_STATUS.get(status, _kind_of_class(status)))
-        return Failure(kind=rule.kind, text=rule.text or TEXTS[rule.kind], code=code, detail=detail, status=status)
+        return Failure(
+            kind=rule.kind,
+            text=rule.text or TEXTS[rule.kind],
+            code=code,
+            detail=detail,
+            status=status,
+            is_of_model=rule.is_of_model,
+        )
 
 
 _NOT_FOUND = 404

@@ -1,10 +1,13 @@
-"""Where a request comes from, behind reverse proxies too."""
+"""Where a request comes from, behind reverse proxies too, and at which address of ours it has arrived."""
 
 import ipaddress
+import re
+from typing import cast
 
 from fastapi import Request
 
 _FORWARDING_HEADERS = ("x-forwarded-for", "forwarded", "x-real-ip")
+_HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?\Z")
 
 
 def client_address(request: Request, trusted_proxies: tuple[str, ...]) -> str:
@@ -24,6 +27,23 @@ def client_address(request: Request, trusted_proxies: tuple[str, ...]) -> str:
         if not _is_in(peer, trusted_proxies):
             break
     return peer
+
+
+def own_address(request: Request, public_base_url: str) -> str:
+    """The platform's address for links in an answer, without a slash at the end.
+
+    It is the public one, if that is known, else the one that the client has used. A `Host` that is no host is passed
+    over.
+    """
+    if public_base_url:
+        return public_base_url
+    scheme = str(request.scope["scheme"])
+    host = request.headers.get("host", "")
+    if _HOST.match(host):
+        return f"{scheme}://{host}"
+    name, port = cast("tuple[str, int | None]", request.scope.get("server") or ("127.0.0.1", None))
+    name = f"[{name}]" if ":" in name else name
+    return f"{scheme}://{name}" if port is None else f"{scheme}://{name}:{port}"
 
 
 def is_from_this_machine(request: Request) -> bool:

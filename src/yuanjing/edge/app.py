@@ -3,7 +3,25 @@
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from yuanjing.edge import errors, health, home, llmage, openai_models, openapi
+from yuanjing.edge import (
+    callbacks,
+    console,
+    errors,
+    files,
+    health,
+    home,
+    llmage,
+    openai_models,
+    openapi,
+    outbox,
+    payments,
+    receipts,
+    site,
+    videos_generations,
+    videos_llmage,
+    videos_openai,
+    videos_unsupported,
+)
 from yuanjing.edge.chat_docs import HOT_ROUTES
 from yuanjing.edge.envelope import Envelope
 from yuanjing.edge.parts import EdgeParts
@@ -31,8 +49,15 @@ def create_app(parts: EdgeParts) -> FastAPI:
     errors.install(app)
     for path in HOT_ROUTES:
         app.add_api_route(path, _misdirected, methods=["POST"], include_in_schema=False)
-    for module in (openai_models, llmage, health, openapi, home):
+    videos = (videos_llmage, videos_generations, videos_openai, videos_unsupported)
+    for module in (openai_models, llmage, *videos, files, callbacks, console, receipts, health, openapi):
         app.include_router(module.router)
+    app.include_router(site.site_router() if site.is_built() else home.router)
+    if parts.outbox is not None:
+        app.include_router(outbox.router)
+    if parts.topups is not None:
+        app.include_router(console.topup_router)
+        app.include_router(payments.router)
     return app
 
 

@@ -43,7 +43,7 @@ async def authenticate_caller(
     if credentials is None:
         raise AuthenticationError
     presented = credentials.credentials.strip().removeprefix("<").removesuffix(">")
-    caller = await authenticate(parts.store, parts.clock, parts.pepper, presented)
+    caller = await authenticate(parts.keys, parts.clock, parts.pepper, presented)
     if not caller.key.limits.allows_address(client_address(request, parts.trusted_proxies)):
         raise AddressNotAllowedError
     return caller

@@ -10,7 +10,7 @@ from typing import cast
 from yuanjing.domain.dialects import Dialect
 from yuanjing.edge.auth import SCHEME_NAME
 from yuanjing.edge.chat_samples import LLMAGE_ANSWER, LLMAGE_STREAM, OPENAI_ANSWER, OPENAI_STREAM
-from yuanjing.edge.error_docs import KEY_CODES, Json, error_responses
+from yuanjing.edge.error_docs import KEY_CODES, Json, Sample, error_responses
 
 HOT_ROUTES: Mapping[str, Dialect] = {
     "/v1/chat/completions": Dialect.OPENAI,
@@ -30,6 +30,7 @@ HOT_CODES = (
     "request_too_large",
     "insufficient_balance",
     "budget_exceeded",
+    "budget_held",
     "rate_limit_exceeded",
     "headers_too_large",
     "provider_bad_answer",
@@ -39,6 +40,11 @@ HOT_CODES = (
     "provider_timeout",
 )
 _TOKENS_MAX = 2**31 - 1
+OPENAI_SAMPLES: Mapping[str, Sample] = {
+    "missing_required_parameter": ("Missing required parameter: messages", "messages"),
+    "invalid_parameter": (f"'max_tokens' must be at least 1 and at most {_TOKENS_MAX}", "max_tokens"),
+}
+"""What this dialect says in other words than the rest of the API."""
 
 
 def _ref(name: str) -> Json:
@@ -257,7 +263,9 @@ def hot_operation(dialect: Dialect) -> Json:
         },
     }
     ok: Json = {"description": "The answer, plain or streamed.", "headers": _HEADERS, "content": content}
-    errors = cast("Json", {str(status): what for status, what in error_responses(dialect, *HOT_CODES).items()})
+    samples = OPENAI_SAMPLES if dialect is Dialect.OPENAI else None
+    responses = error_responses(dialect, *HOT_CODES, samples=samples)
+    errors = cast("Json", {str(status): what for status, what in responses.items()})
     return {
         "operationId": operation_id,
         "summary": summary,

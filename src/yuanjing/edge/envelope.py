@@ -7,6 +7,10 @@ from yuanjing.edge.errors import internal_error, log_bug
 from yuanjing.kit.ids import usage_id
 
 REQUEST_ID_HEADER = "x-request-id"
+REQUEST_ID = "yuanjing.request_id"
+"""The key of the id in a request's scope."""
+IS_HEAD = "yuanjing.is_head"
+"""Set in its scope where no body is wanted, so that a large one need not be made."""
 SECURITY_HEADERS = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
@@ -30,7 +34,9 @@ class Envelope:
             return
         request_id = f"req_{usage_id()}"
         method = str(scope["method"])
-        inner = {**scope, "method": "GET"} if method == "HEAD" else scope
+        inner = {**scope, REQUEST_ID: request_id}
+        if method == "HEAD":
+            inner |= {"method": "GET", IS_HEAD: True}
         has_started = False
 
         async def send_wrapped(message: Message) -> None:

@@ -1,9 +1,10 @@
 """The one place where a failure becomes an answer, in the shape of the dialect that was called.
 
-`/llmage…` speaks the seed's dialect, everything else OpenAI's. What `domain.dialects.ERRORS` does not list is a bug:
-500, logged, and no detail to the client.
+`/llmage…` speaks the seed's dialect, `/api…` the console's, everything else OpenAI's. What `domain.dialects.ERRORS`
+does not list is a bug: 500, logged, and no detail to the client.
 """
 
+import math
 import traceback
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -24,19 +25,26 @@ KEY_MESSAGE = "The API key is missing, unknown, expired or revoked; send Authori
 _INTERNAL = "internal_error"
 _INTERNAL_MESSAGE = "Something went wrong on our side; tell us the x-request-id of this answer"
 _FRAMES_MAX = 12
+_PARAM_LENGTH_MAX = 60
+_RETRY_AFTER_MAX = 60
+"""SDKs do not obey a longer wait; the console, which is no SDK, is told the whole one."""
+_IN_CONSOLE = {"invalid_input": "invalid_parameter", "invalid_amount": "invalid_parameter"}
+"""The console's routes hand what they are given to use cases, whose words these are."""
+_UNKNOWN = "extra_forbidden"
 _MISSING = frozenset({"missing", "string_too_short"})
 _log = structlog.stdlib.get_logger("edge")
 
 
 def dialect_of(path: str) -> Dialect:
     """The dialect that is spoken at a path."""
-    return Dialect.LLMAGE if path == "/llmage" or path.startswith("/llmage/") else Dialect.OPENAI
+    first = path.split("/", 2)[1] if path.startswith("/") else ""
+    return {"llmage": Dialect.LLMAGE, "api": Dialect.CONSOLE}.get(first, Dialect.OPENAI)
 
 
 def error_answer(
     path: str, code: str, message: str, *, param: str | None = None, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """A whole error answer; `code` is one of `ERRORS`."""
+    """A whole error answer; `code` is one of `ERRORS`. Headers of its own come before the table's."""
     return Response(
         error_body(dialect_of(path), code, message, param),
         status_code=public_error(code).status,
@@ -69,22 +77,32 @@ def install(app: FastAPI) -> None:
 async def _expected(request: Request, error: Exception) -> Response:
     """A failure with a code; the code says everything."""
     assert isinstance(error, YuanjingError)
-    if error.code not in ERRORS:
-        raise error  # a bug: the caller of the route logs it and answers 500
+    is_console = dialect_of(request.url.path) is Dialect.CONSOLE
+    code = _IN_CONSOLE.get(error.code, error.code) if is_console else error.code
+    if code not in ERRORS or code == _INTERNAL:
+        raise error  # a bug, or a damaged row: the caller of the route logs it and answers 500
     message = KEY_MESSAGE if isinstance(error, AuthenticationError) else error.message
-    return error_answer(request.url.path, error.code, message, param=error.param)
+    wait = error.retry_after_seconds
+    shown = wait if wait is None or is_console else min(wait, _RETRY_AFTER_MAX)
+    headers = {} if shown is None else {"retry-after": str(math.ceil(shown))}
+    return error_answer(request.url.path, code, message, param=error.param, headers=headers)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
     """A query that does not fit: the first of its faults."""
     assert isinstance(error, RequestValidationError)
     first = cast("Sequence[Mapping[str, object]]", error.errors())[0]
-    param = str(cast("Sequence[object]", first["loc"])[-1])
+    param = str(cast("Sequence[object]", first["loc"])[-1])[:_PARAM_LENGTH_MAX]
     if first["type"] in _MISSING:
         return error_answer(
             request.url.path, "missing_required_parameter", f"Missing required parameter: {param}", param=param
         )
-    return error_answer(request.url.path, "invalid_parameter", f"Invalid parameter: {param}", param=param)
+    message = f"Invalid parameter: {param}"
+    if first["type"] == _UNKNOWN:
+        message = f"There is no such parameter here: {param}"
+    elif dialect_of(request.url.path) is Dialect.CONSOLE:
+        message += f": {str(first['msg']).removeprefix('Value error, ')}"
+    return error_answer(request.url.path, "invalid_parameter", message, param=param)
 
 
 async def _http(request: Request, error: Exception) -> Response:
@@ -99,7 +117,7 @@ async def _http(request: Request, error: Exception) -> Response:
 
 def _wrong_method(request: Request, error: HTTPException) -> Response:
     methods = [name.strip() for name in (error.headers or {}).get("Allow", "").split(",") if name.strip()]
-    if "GET" in methods:
+    if "GET" in methods and "HEAD" not in methods:
         methods.append("HEAD")
     allow = {"allow": ", ".join(methods)}
     if request.method == "OPTIONS":

@@ -12,7 +12,9 @@ from yuanjing.edge.auth import AuthenticatedCaller
 from yuanjing.edge.error_docs import KEY_CODES, Json, error_responses
 from yuanjing.edge.offers import SoldOffer, sold_offer, sold_offers
 from yuanjing.edge.parts import Parts
-from yuanjing.edge.pricing import CURRENCY, Price, Pricing, price_text, price_text_zh, to_api_price, to_api_pricing
+from yuanjing.edge.pricing import Price, Pricing, price_text, price_text_zh, to_api_price, to_api_pricing
+from yuanjing.edge.video_models import VideoDetails, to_api_video_details
+from yuanjing.edge.video_prices import CURRENCY, VideoPriceView, VideoPricing
 from yuanjing.usecases.customers import customer_balances
 
 _TEXT_LENGTH_MAX = 200
@@ -43,6 +45,9 @@ class PricingQuery(BaseModel):
     model_config = ConfigDict(strict=True, extra="ignore")
 
     model: str = Field(min_length=1, max_length=_TEXT_LENGTH_MAX, description="Model name, alias or llmid.")
+    operation: Annotated[Annotated[Operation, Field(strict=False)] | None, BeforeValidator(_given)] = Field(
+        default=None, description="Which one, if the model is sold for several operations."
+    )
 
 
 class LlmageModel(BaseModel):
@@ -64,16 +69,22 @@ class LlmageModel(BaseModel):
     context_tokens: int | None
     output_tokens_max: int | None
     parameters: Json = Field(description="JSON Schema 2020-12 of the request, with `x-` hints.")
-    price: Price
+    price: Price | VideoPriceView
     price_text: str
     price_text_zh: str
+
+
+class LlmageVideoModel(LlmageModel):
+    """A model that makes videos."""
+
+    video: VideoDetails
 
 
 class LlmageModelList(BaseModel):
     """A list of models, by name."""
 
     object: Literal["list"]
-    data: list[LlmageModel]
+    data: list[LlmageVideoModel | LlmageModel]
 
 
 class Balance(BaseModel):
@@ -108,9 +119,11 @@ async def list_llmage_models(
         "model_not_allowed",
     ),
 )
-async def get_pricing(parts: Parts, caller: AuthenticatedCaller, query: Annotated[PricingQuery, Query()]) -> Pricing:
+async def get_pricing(
+    parts: Parts, caller: AuthenticatedCaller, query: Annotated[PricingQuery, Query()]
+) -> Pricing | VideoPricing:
     """What a model costs now."""
-    sold = await sold_offer(parts, caller, query.model)
+    sold = await sold_offer(parts, caller, query.model, query.operation, models="/llmage/v1/models")
     return to_api_pricing(sold.offer.model, sold.price)
 
 
@@ -132,14 +145,15 @@ async def get_balance(parts: Parts, caller: AuthenticatedCaller) -> Balance:
 
 
 def _is_wanted(sold: SoldOffer, query: ModelsQuery) -> bool:
-    if query.operation is not None and sold.offer.operation is not query.operation:
+    operations = {sold.offer.operation.value, *sold.offer.capabilities}  # a model may make videos from a text, too
+    if query.operation is not None and query.operation.value not in operations:
         return False
     return query.provider is None or sold.offer.provider_label.casefold() == query.provider.casefold()
 
 
 def _to_api_model(sold: SoldOffer) -> LlmageModel:
     offer = sold.offer
-    return LlmageModel(
+    model = LlmageModel(
         id=offer.model,
         object="model",
         created=sold.created,
@@ -160,3 +174,6 @@ def _to_api_model(sold: SoldOffer) -> LlmageModel:
         price_text=price_text(sold.price),
         price_text_zh=price_text_zh(sold.price),
     )
+    if offer.video is None:
+        return model
+    return LlmageVideoModel(**dict(model), video=to_api_video_details(offer.video))

@@ -9,7 +9,7 @@ from yuanjing.domain.catalog import Operation
 from yuanjing.domain.dialects import Dialect
 from yuanjing.edge.auth import AuthenticatedCaller
 from yuanjing.edge.error_docs import KEY_CODES, error_responses
-from yuanjing.edge.offers import ModelNotFoundError, SoldOffer, sold_offer, sold_offers
+from yuanjing.edge.offers import SoldOffer, sold_offer, sold_offers
 from yuanjing.edge.parts import Parts
 from yuanjing.edge.pricing import price_text, price_text_zh
 
@@ -64,10 +64,7 @@ async def get_model(
     parts: Parts, caller: AuthenticatedCaller, model: Annotated[str, Path(description="Model name, alias or llmid.")]
 ) -> Model:
     """One chat model; its `id` is the model's own name, also where an alias or an llmid was asked for."""
-    sold = await sold_offer(parts, caller, model)
-    if sold.offer.operation is not Operation.CHAT:
-        raise ModelNotFoundError(model)
-    return to_api_model(sold)
+    return to_api_model(await sold_offer(parts, caller, model, Operation.CHAT, models="/v1/models"))
 
 
 def to_api_model(sold: SoldOffer) -> Model:

@@ -6,24 +6,40 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
 
-from yuanjing.edge import chat_docs, error_docs
+from yuanjing.edge import chat_docs, error_docs, video_docs
+from yuanjing.edge.console import docs as console_docs
 from yuanjing.edge.error_docs import Json
 from yuanjing.edge.errors import dialect_of
 from yuanjing.edge.parts import Parts
 
 _TITLE = "Yuanjing"
 _VERSION = "0.1.0"
-_SUMMARY = "Chat models of many providers through one API, with one key and one exact prepaid balance."
+_SUMMARY = "Chat and video models of many providers through one API, with one key and one exact prepaid balance."
 _DESCRIPTION = (
     "Before its path is looked at, any call may be answered 400 (in plain text: not HTTP), 408 (its headers did not "
     "arrive in time) or 431 (they are too large)."
 )
+_TOPUPS = "/api/topups"
 _UNUSED_STATUS = "422"
 _UNUSED_SCHEMAS = ("HTTPValidationError", "ValidationError")
 _TAGS = (
     {"name": "chat", "description": "OpenAI's dialect."},
+    {"name": "videos", "description": "Videos, in OpenAI's dialect."},
     {"name": "models", "description": "What can be used, in OpenAI's dialect."},
-    {"name": "llmage", "description": "The seed's dialect: chat, models, prices and the balance."},
+    {"name": "llmage", "description": "The seed's dialect: chat, videos, models, prices and the balance."},
+    {"name": "square", "description": "What is sold, for anybody, in the console's dialect."},
+    {
+        "name": "sign-in",
+        "description": "How customers sign in, in the console's dialect: by the cookie of a session, never by a key.",
+    },
+    {"name": "top-ups", "description": "How customers pay in, in the console's dialect."},
+    {
+        "name": "account",
+        "description": "What customers see and change of their own, in the console's dialect.",
+    },
+    {"name": "usage", "description": "What customers have used, in the console's dialect."},
+    {"name": "tasks", "description": "Customers' videos, in the console's dialect."},
+    {"name": "receipts", "description": "The public keys with which receipts can be checked."},
     {"name": "operations", "description": "For those who run the platform."},
 )
 
@@ -59,6 +75,10 @@ def build_document(app: FastAPI, public_base_url: str) -> Json:
             responses = cast("dict[str, Json]", cast("Json", operation)["responses"])
             responses.pop(_UNUSED_STATUS, None)
             error_docs.restore_examples(dialect_of(path), responses)
+    if not any(path.startswith(_TOPUPS) for path in paths):
+        document["tags"] = [tag for tag in _TAGS if tag["name"] != "top-ups"]
+    video_docs.describe(paths)
+    console_docs.describe(paths)
     hot = {path: {"post": chat_docs.hot_operation(dialect)} for path, dialect in chat_docs.HOT_ROUTES.items()}
     document["paths"] = {**hot, **paths}
     schemas = cast("Json", cast("Json", document["components"])["schemas"])
@@ -66,4 +86,5 @@ def build_document(app: FastAPI, public_base_url: str) -> Json:
         schemas.pop(name, None)
     schemas.update(error_docs.COMPONENTS)
     schemas.update(chat_docs.COMPONENTS)
+    schemas.update(video_docs.COMPONENTS)
     return document

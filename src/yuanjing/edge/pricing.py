@@ -8,8 +8,17 @@ from pydantic import BaseModel, Field
 from yuanjing.domain.money import format_amount
 from yuanjing.domain.pricing import ChatPrice, ChatTier
 from yuanjing.domain.usage import Meter
+from yuanjing.domain.video_pricing import OfferPrice
+from yuanjing.edge.video_prices import (
+    CURRENCY,
+    VideoPriceView,
+    VideoPricing,
+    to_api_video_price,
+    to_api_video_pricing,
+    video_price_text,
+    video_price_text_zh,
+)
 
-CURRENCY = "CNY"
 UNIT = "million_tokens"
 PRICING_TYPE = "token"
 
@@ -65,8 +74,10 @@ class Pricing(BaseModel):
     source: str
 
 
-def to_api_price(price: ChatPrice) -> Price:
+def to_api_price(price: OfferPrice) -> Price | VideoPriceView:
     """The price in force."""
+    if not isinstance(price, ChatPrice):
+        return to_api_video_price(price)
     return Price(
         version=price.version,
         effective_from=int(price.effective_from.timestamp()),
@@ -92,8 +103,10 @@ def to_api_tiers(price: ChatPrice) -> list[Tier]:
     ]
 
 
-def to_api_pricing(model: str, price: ChatPrice) -> Pricing:
+def to_api_pricing(model: str, price: OfferPrice) -> Pricing | VideoPricing:
     """The answer of the pricing call."""
+    if not isinstance(price, ChatPrice):
+        return to_api_video_pricing(model, price)
     return Pricing(
         ppid=price.id,
         name=model,
@@ -111,8 +124,10 @@ def to_api_pricing(model: str, price: ChatPrice) -> Pricing:
     )
 
 
-def price_text(price: ChatPrice) -> str:
+def price_text(price: OfferPrice) -> str:
     """The price as an English sentence."""
+    if not isinstance(price, ChatPrice):
+        return video_price_text(price)
     parts: list[str] = []
     for above, tier in _bounded(price):
         rates = ", ".join(f"{name} {format_amount(rate)}" for name, _, rate in _rates(tier))
@@ -125,8 +140,10 @@ def price_text(price: ChatPrice) -> str:
     return f"CNY per million tokens: {'; '.join(parts)}"
 
 
-def price_text_zh(price: ChatPrice) -> str:
+def price_text_zh(price: OfferPrice) -> str:
     """The price as a Chinese sentence."""
+    if not isinstance(price, ChatPrice):
+        return video_price_text_zh(price)
     parts: list[str] = []
     for above, tier in _bounded(price):
         rates = "，".join(f"{name} {format_amount(rate)}" for _, name, rate in _rates(tier))

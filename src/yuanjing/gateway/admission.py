@@ -1,14 +1,15 @@
 """Admission: key → customer, limits, offer, ceiling → purse. What has to wait leaves and comes back here."""
 
 import contextlib
+import datetime as dt
 import ipaddress
 import time
-from hashlib import sha256
 
 from yuanjing.domain.dialects import Dialect
 from yuanjing.domain.errors import YuanjingError
 from yuanjing.domain.identity import KEY_LENGTH, is_well_formed
 from yuanjing.domain.pricing import ChatPrice, affordable_output_tokens, ceiling_nanos
+from yuanjing.gateway.billing import estimated_tokens
 from yuanjing.gateway.directory import KeyEntry, OfferEntry
 from yuanjing.gateway.exchange import Exchange, Services
 from yuanjing.gateway.purse import Purse, Refill, Waiter
@@ -18,6 +19,11 @@ from yuanjing.kit.digest import keyed_digest
 
 _BEARER = "bearer "
 _CLAMP_ROUNDS = 2
+_PLACES = {
+    Dialect.OPENAI: ("/v1/models", "/v1/videos"),
+    Dialect.LLMAGE: ("/llmage/v1/models", "/llmage/v1/video/generations"),
+}
+"""Where each dialect lists its models, and makes videos."""
 _KEY_MESSAGE = "The API key is missing, unknown, expired or revoked; send Authorization: Bearer <your key>"
 
 
@@ -55,23 +61,21 @@ def admit(gateway: Services, exchange: Exchange) -> None:
     if (refusal := gateway.refusal()) is not None:
         exchange.refuse(refusal, "The service is restarting or overloaded; try again in a moment")
         return
-    header = exchange.authorization
-    fingerprint = sha256(header).digest() if header is not None else b""
-    known = gateway.directory.keys.by_header(fingerprint, gateway.now())
-    if known is not None:
-        admit_key(gateway, exchange, known)
+    header, known = exchange.authorization, exchange.side.known_key
+    keys, now = gateway.directory.keys, gateway.now()
+    if known is not None and known[0] == header and keys.holds(known[1], now):
+        admit_key(gateway, exchange, known[1])
         return
     key = presented_key(header)
-    if key is None:
+    if header is None or key is None:
         exchange.refuse("invalid_api_key", _KEY_MESSAGE)
         return
     digest = keyed_digest(gateway.pepper, key)
-    now = gateway.now()
-    entry = gateway.directory.keys.get(digest, now)
+    entry = keys.get(digest, now)
     if entry is not None:
-        gateway.directory.keys.remember_header(fingerprint, entry)
+        exchange.side.known_key = (header, entry)
         admit_key(gateway, exchange, entry)
-    elif gateway.directory.keys.is_unknown(digest, now):
+    elif keys.is_unknown(digest, now):
         exchange.refuse("invalid_api_key", _KEY_MESSAGE)
     else:
         gateway.spawn(_load_key(gateway, exchange, key, digest))
@@ -103,11 +107,13 @@ def admit_key(gateway: Services, exchange: Exchange, key: KeyEntry) -> None:
         exchange.refuse(error.code, error.message, error.param)
         return
     # Counted last of all checks, since what is counted must be finished again.
-    if key.has_limits and not key.meter.admit(key.limits, gateway.now(), gateway.processes):
+    tokens = estimated_tokens(request, offer.limits) if key.limits.tokens_per_minute is not None else 0
+    if key.has_limits and not key.meter.admit(key.limits, gateway.now(), gateway.processes, tokens):
         wait = key.meter.wait_seconds(key.limits, gateway.now(), gateway.processes)
         message = f"Too many requests for the limits of this API key; try again in {wait} s"
         exchange.refuse("rate_limit_exceeded", message, retry_after_seconds=wait)
         return
+    exchange.estimated_tokens = tokens
     exchange.take(key, request, offer, price, order_routes(offer.routes[key.book_name], gateway.random))
     exchange.usage_id = gateway.new_id()
     exchange.started_at = wall
@@ -127,17 +133,30 @@ def _find(gateway: Services, key: KeyEntry, request: ChatRequest, wall: float) -
     offer = gateway.directory.offer(request.model)
     price = offer.price_at(wall) if offer is not None else None
     if offer is None or price is None:
-        message = f"The model '{request.model[:100]}' does not exist; see GET /v1/models"
-        raise RequestError("model_not_found", message, "model")
+        raise _no_such_model(gateway, request, wall)
     if key.models is not None and not key.models & {offer.offer.model, offer.offer.id, request.model}:
         message = f"This API key may not use the model '{offer.offer.model}'"
         raise RequestError("model_not_allowed", message, "model")
     if request.n > offer.limits.choices_max:
         message = _text(request, "n", f"'n' must be at most {offer.limits.choices_max}")
         raise RequestError("invalid_parameter", message, "n")
+    if offer.refused_fields or request.tool_types:
+        request.refuse(offer.refused_fields, offer.refused_tools)
     if not offer.routes[key.book_name]:
         raise RequestError("provider_unavailable", "No provider is available for this model at the moment")
     return offer, price
+
+
+def _no_such_model(gateway: Services, request: ChatRequest, wall: float) -> RequestError:
+    """Nothing that chats has this name; who names a model of something else is told where that is had."""
+    models, videos = _PLACES[request.dialect]
+    name = request.model[:100]
+    other = gateway.directory.others.get(request.model)
+    if other is not None and other.is_enabled(dt.datetime.fromtimestamp(wall, dt.UTC)):
+        message = f"The model '{name}' makes videos and does not chat; make them with POST {videos}, see GET {models}"
+    else:
+        message = f"The model '{name}' does not exist; see GET {models}"
+    return RequestError("model_not_found", message, "model")
 
 
 def _text(request: ChatRequest, name: str, message: str) -> str:
@@ -156,9 +175,9 @@ def _is_in(address: str, key: KeyEntry) -> bool:
 def reserve(gateway: Services, exchange: Exchange, clamp_to: int | None, rounds: int) -> None:
     """Set the ceiling aside and send; what the purse does not hold is asked of the ledger."""
     request, offer, price = exchange.admitted()
-    input_max = request.input_tokens_max(offer.limits)
-    output_max = request.output_tokens_max(offer.limits) if clamp_to is None else clamp_to
-    output_max *= request.n
+    limits = offer.limits
+    input_max = request.input_tokens_max(limits)
+    output_max = request.n * (request.output_tokens_max(limits) if clamp_to is None else clamp_to)
     ceiling = ceiling_nanos(price, input_max, output_max)
     purse = _purse(gateway, exchange.key)
     if purse.reserve(ceiling):
@@ -214,10 +233,20 @@ def _short(gateway: Services, exchange: Exchange, refill: Refill, rounds: int) -
     if rounds and clamp_to >= _floor(gateway, request, offer) and not offer.limits.reasoning_tokens_max:
         is_less = clamp_to < request.output_tokens_max(offer.limits)  # else others gave money back meanwhile
         reserve(gateway, exchange, clamp_to if is_less else None, rounds - 1)
+    elif refill.is_budget and _may_fit_later(gateway, exchange, refill.available_nanos + refill.budget_held_nanos):
+        message = "This request does not fit into the API key's budget beside those that are running; try again later"
+        exchange.refuse("budget_held", message)
     elif refill.is_budget:
         exchange.refuse("budget_exceeded", "This API key has reached its budget; raise it or wait for its next period")
     else:
         exchange.refuse("insufficient_balance", "Insufficient balance: top up, or ask for a shorter answer")
+
+
+def _may_fit_later(gateway: Services, exchange: Exchange, amount_nanos: int) -> bool:
+    """Whether the shortest answer that is admitted costs no more than this."""
+    request, offer, price = exchange.admitted()
+    floor = ceiling_nanos(price, request.input_tokens_max(offer.limits), request.n * _floor(gateway, request, offer))
+    return floor <= amount_nanos
 
 
 def _affordable(request: ChatRequest, offer: OfferEntry, price: ChatPrice, amount_nanos: int) -> int:

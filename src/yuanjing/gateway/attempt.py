@@ -1,5 +1,6 @@
 """One try of a request on one channel: the provider's answer read, translated and judged."""
 
+import errno
 from typing import Protocol
 
 from yuanjing.gateway.directory import Route
@@ -14,6 +15,7 @@ from yuanjing.gateway.upstream import PoolSaturatedError, UpstreamConnection
 _OK = 200
 _ERROR_BODY_BYTES_MAX = 64 * 1024
 _DONE = b"[DONE]"
+_TOO_MANY_FILES = (errno.EMFILE, errno.ENFILE)
 _BOM = b"\xef\xbb\xbf"
 
 Answer = OpenAIAnswer | LlmageAnswer
@@ -84,8 +86,8 @@ class Attempt:
     def upstream_request_id(self) -> str:
         """The provider's own id of the request, if it said one."""
         headers = self._headers
-        value = headers.get(b"x-request-id") or headers.get(b"x-dashscope-request-id") or b""
-        return value.decode("latin-1")[:100]
+        value = headers.get(b"x-request-id") or headers.get(b"x-dashscope-request-id")
+        return value.decode("latin-1")[:100] if value else ""
 
     def abandon(self) -> None:
         """Nobody wants the rest: the provider is told by closing."""
@@ -104,7 +106,8 @@ class Attempt:
         """The answer's head: an event stream, a plain answer, or an error whose body says which."""
         self._status = status
         self._headers = headers
-        if headers.get(b"content-encoding", b"identity").lower() not in (b"", b"identity"):
+        encoding = headers.get(b"content-encoding")
+        if encoding is not None and encoding.lower() not in (b"", b"identity"):
             self._fail(bad_answer("compressed although not asked for"))
             return
         if status == _OK:
@@ -255,6 +258,6 @@ class Attempt:
 
 def connect_failure(error: Exception) -> Failure:
     """Why no connection could be had, without the address or the provider's words."""
-    if isinstance(error, PoolSaturatedError):
-        return saturated()
+    if isinstance(error, PoolSaturatedError) or (isinstance(error, OSError) and error.errno in _TOO_MANY_FILES):
+        return saturated()  # our limit, and no fault of the provider's
     return broken("connect timeout" if isinstance(error, TimeoutError) else f"connect: {type(error).__name__}")

@@ -19,6 +19,11 @@ class Bounds:
     output_tokens: int
 
 
+def estimated_tokens(request: ChatRequest, limits: ChatLimits) -> int:
+    """About how many tokens of input a request has, for the limit of tokens a minute."""
+    return max(1, request.text_bytes // limits.bytes_per_token)
+
+
 def own_count(request: ChatRequest, context: AnswerContext, limits: ChatLimits, bounds: Bounds) -> ChatUsage:
     """UTF-8 bytes of what went in and of what came out, divided by the offer's `bytes_per_token`, rounded up.
 

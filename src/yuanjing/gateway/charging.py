@@ -2,15 +2,16 @@
 
 from typing import Protocol
 
-from yuanjing.domain.pricing import ChatPrice
-from yuanjing.domain.usage import UsageRecord, UsageStatus
+from yuanjing.domain.dialects import Dialect
+from yuanjing.domain.pricing import ChatPrice, charge_nanos
+from yuanjing.domain.usage import UsageRecord, UsageStatus, split_charge
 from yuanjing.gateway.attempt import Attempt
 from yuanjing.gateway.billing import Bounds, own_count
-from yuanjing.gateway.conversation import Conversation, Desk, State
+from yuanjing.gateway.conversation import ClientSide, Conversation, Desk, State
 from yuanjing.gateway.directory import KeyEntry, OfferEntry
 from yuanjing.gateway.purse import Purse, Purses
 from yuanjing.gateway.request import ChatRequest
-from yuanjing.gateway.settlement import Amounts, Spooler, amounts
+from yuanjing.gateway.settlement import Spooler
 from yuanjing.gateway.translate.wire import Bill
 
 _OPERATION = "chat"
@@ -31,28 +32,49 @@ class Till(Desk, Protocol):
 class ChargedConversation(Conversation):
     """A request with its reservation. The reservation is resolved once: by what is charged, or by nothing."""
 
+    __slots__ = (
+        "_attempt",
+        "_attempts",
+        "_ceiling",
+        "_charge",
+        "_first_byte_ms",
+        "_hold_id",
+        "_input_max",
+        "_is_detached",
+        "_is_metered",
+        "_last",
+        "_offer",
+        "_outcome",
+        "_output_max",
+        "_price",
+        "_purse",
+        "_request",
+        "_till",
+        "estimated_tokens",
+        "key",
+        "started_at",
+    )
     key: KeyEntry
-    started_at = 0.0
-    _request: ChatRequest | None = None
     _offer: OfferEntry
     _price: ChatPrice
-    _attempt: Attempt | None = None
-    _attempts: int = 0
-    _purse: Purse | None = None
-    _hold_id = ""
-    _ceiling = 0
-    _charge = 0
-    _input_max = 0
-    _output_max = 0
-    _is_metered = False
-    _is_detached = False
-    _first_byte_ms = 0
-    _last = b""
-    _outcome = ""
 
-    _till: Till
+    def __init__(self, side: ClientSide, till: Till, dialect: Dialect) -> None:
+        super().__init__(side, till, dialect)
+        self._till = till
+        self.started_at = 0.0
+        self._request: ChatRequest | None = None
+        self._attempt: Attempt | None = None
+        self._purse: Purse | None = None
+        self._hold_id = self._outcome = ""
+        self._attempts: int = 0
+        self._ceiling = self._charge = self._input_max = self._output_max = self._first_byte_ms = 0
+        self._is_metered = self._is_detached = False
+        self.estimated_tokens = 0
+        """What admission has counted of the key's tokens a minute."""
+        self._last = b""
 
-    def _bill(self) -> tuple[Bill, Amounts]:
+    def _bill(self) -> Bill:
+        """What the usage costs, never above the ceiling; the rest is overrun."""
         request, attempt = self._request, self._attempt
         assert request is not None
         assert attempt is not None
@@ -62,52 +84,54 @@ class ChargedConversation(Conversation):
         if usage is None:
             bounds = Bounds(input_tokens=self._input_max, output_tokens=self._output_max)
             usage = own_count(request, context, self._offer.limits, bounds)
-        amount = amounts(self._price, usage, self._ceiling)
-        return Bill(usage=usage, charge_nanos=amount.charge_nanos, is_estimated=is_estimated), amount
+        charge, overrun = split_charge(charge_nanos(self._price, usage), self._ceiling)
+        return Bill(usage=usage, charge_nanos=charge, overrun_nanos=overrun, is_estimated=is_estimated)
 
-    def _record(self, status: UsageStatus, bill: Bill, amount: Amounts) -> UsageRecord:
+    def _record(self, status: UsageStatus, bill: Bill) -> UsageRecord:
         attempt, request = self._attempt, self._request
         assert attempt is not None
         assert request is not None
+        key, offer, route = self.key, self._offer.offer, attempt.route
         return UsageRecord(
             id=self.usage_id,
-            book=self.key.book,
-            customer_id=self.key.customer_id,
-            key_id=self.key.id,
-            offer_id=self._offer.offer.id,
-            model=self._offer.offer.model,
+            book=key.book,
+            customer_id=key.customer_id,
+            key_id=key.id,
+            offer_id=offer.id,
+            model=offer.model,
             operation=_OPERATION,
-            channel_id=attempt.route.channel.id,
+            channel_id=route.channel.id,
             hold_id=self._hold_id,
             price_id=self._price.id,
             meters=bill.usage.meters(),
             ceiling_nanos=self._ceiling,
-            charge_nanos=amount.charge_nanos,
-            overrun_nanos=amount.overrun_nanos,
+            charge_nanos=bill.charge_nanos,
+            overrun_nanos=bill.overrun_nanos,
             is_estimated=bill.is_estimated,
             is_stream=request.is_stream,
             status=status,
             request_id=self.request_id,
             upstream_request_id=attempt.upstream_request_id,
-            upstream_model=attempt.route.upstream_model,
+            upstream_model=route.upstream_model,
             attempts=self._attempts,
             started_at=self.started_at,
             first_byte_ms=self._first_byte_ms,
             duration_ms=int((self._till.now() - self._t0) * 1000),
         )
 
-    def _settle(self, status: UsageStatus, bill: Bill, amount: Amounts) -> None:
+    def _settle(self, status: UsageStatus, bill: Bill) -> None:
         """Hand the record over; the reservation stays until it is known what became of it."""
         till, counters = self._till, self._till.counters
-        record = self._record(status, bill, amount)
+        record, usage = self._record(status, bill), bill.usage
         self.state = State.SETTLING
-        self._outcome = status.value
-        self._charge = amount.charge_nanos
-        self._finish_metered(bill.usage.input_tokens + bill.usage.output_tokens)
-        counters.input_tokens += bill.usage.input_tokens
-        counters.output_tokens += bill.usage.output_tokens
-        counters.charged_nanos[self.key.book_name] += amount.charge_nanos
-        counters.overrun_nanos += amount.overrun_nanos
+        self._outcome = status
+        self._charge = bill.charge_nanos
+        if self._is_metered:
+            self._finish_metered(usage.input_tokens + usage.output_tokens)
+        counters.input_tokens += usage.input_tokens
+        counters.output_tokens += usage.output_tokens
+        counters.charged_nanos[self.key.book_name] += bill.charge_nanos
+        counters.overrun_nanos += bill.overrun_nanos
         counters.estimated += bill.is_estimated
         till.spooler.add(record, self)
 
@@ -120,18 +144,18 @@ class ChargedConversation(Conversation):
     def _release(self) -> None:
         """Nothing is charged: the reservation is free again."""
         self._resolve(0)
-        self._finish_metered(0)
+        if self._is_metered:
+            self._finish_metered(0)
 
     def _finish_metered(self, tokens: int) -> None:
-        if self._is_metered:
-            self._is_metered = False
-            self.key.meter.finish(tokens, self._till.now())
+        self._is_metered = False
+        self.key.meter.finish(tokens, self._till.now(), self.estimated_tokens)
 
     # what became of the record, see `Settled`
 
     def on_durable(self) -> None:
         """The usage is on disk: the answer may end."""
-        if self.is_over:
+        if self.response_complete:
             return
         self._resolve(self._charge)
         if self._is_detached or self.disconnected:

@@ -22,10 +22,17 @@ STATUS_LINES = {
     504: b"HTTP/1.1 504 Gateway Timeout\r\n",
 }
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_BUSY = b"Too many connections; try again in a moment"
+TOO_MANY_CONNECTIONS = (
+    b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain; charset=utf-8\r\nretry-after: 1\r\n"
+    b"connection: close\r\ncontent-length: %d\r\n\r\n%b" % (len(_BUSY), _BUSY)
+)
+"""Before a request is seen, its dialect is not known."""
 LAST_CHUNK = b"0\r\n\r\n"
 KEEPALIVE_COMMENT = b": keep-alive\n\n"
 _CLOSE = b"connection: close\r\n"
 _JSON = b"content-type: application/json\r\ncontent-length: %d\r\n"
+_PLAIN = STATUS_LINES[200] + b"%b" + _JSON + b"%b%b\r\n"
 _STREAM = b"content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\nx-accel-buffering: no\r\n"
 _CHUNKED = b"transfer-encoding: chunked\r\n"
 
@@ -47,8 +54,7 @@ class DefaultHeaders:
 
 def plain_head(default: bytes, extra: bytes, length: int, *, keep_alive: bool) -> bytes:
     """The head of a 200 with a JSON body."""
-    close = b"" if keep_alive else _CLOSE
-    return STATUS_LINES[200] + default + _JSON % length + extra + close + b"\r\n"
+    return _PLAIN % (default, length, extra, b"" if keep_alive else _CLOSE)
 
 
 def stream_head(default: bytes, extra: bytes, *, is_chunked: bool, keep_alive: bool) -> bytes:

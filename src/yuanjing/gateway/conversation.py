@@ -1,27 +1,34 @@
 """The client's half of an exchange: the request's body coming in, heads, pieces and errors going out."""
 
-from enum import IntEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from yuanjing.domain.dialects import Dialect
 from yuanjing.gateway import client
 from yuanjing.gateway.counters import Counters
+from yuanjing.gateway.directory import KeyEntry
 from yuanjing.gateway.options import GatewayOptions
 
 
-class State(IntEnum):
-    """Where an exchange stands."""
+class State:
+    """Where an exchange stands: plain numbers, since asking an Enum for a member is a call in Python 3.11."""
 
-    RECEIVING = 0
-    ADMITTING = 1
-    SENT = 2
-    ANSWERING = 3
-    SETTLING = 4
-    OVER = 5
+    RECEIVING: Final = 0
+    ADMITTING: Final = 1
+    SENT: Final = 2
+    ANSWERING: Final = 3
+    SETTLING: Final = 4
+    OVER: Final = 5
 
 
 class ClientSide(Protocol):
-    """The client's connection, which uvicorn's protocol is."""
+    """The client's connection, which uvicorn's protocol is.
+
+    Attributes:
+        known_key: the last `Authorization` header that came over it and the key that it led to; most connections
+            repeat theirs in every request.
+    """
+
+    known_key: tuple[bytes, KeyEntry] | None
 
     def write(self, data: bytes) -> None:
         """Send bytes."""
@@ -63,37 +70,55 @@ class _Event:
 
 
 _EVENT = _Event()
+_OPENAI = Dialect.OPENAI
 
 
 class Conversation:
     """One request as its client sees it; the attributes of an ASGI cycle that uvicorn looks at come first.
 
-    Defaults are class attributes: what a request does not change costs it nothing.
+    It has slots, and so have the classes made of it: of more than thirty attributes CPython would make a dictionary.
     """
 
-    response_complete = False
-    disconnected = False
-    keep_alive = True
+    __slots__ = (
+        "_body",
+        "_clamp_to",
+        "_desk",
+        "_has_head",
+        "_held_bytes",
+        "_is_received",
+        "_is_turn",
+        "_t0",
+        "authorization",
+        "dialect",
+        "disconnected",
+        "expects_continue",
+        "forwarded_for",
+        "is_http10",
+        "keep_alive",
+        "refusal",
+        "response_complete",
+        "side",
+        "state",
+        "usage_id",
+    )
     message_event = _EVENT
 
-    authorization: bytes | None = None
-    forwarded_for: bytes | None = None
-    is_http10 = False
-    expects_continue = False
-    state = State.RECEIVING
-    usage_id = ""
-    refusal: tuple[str, str] | None = None
-    _is_turn = False
-    _is_received = False
-    _has_head = False
-    _held_bytes = 0
-    _clamp_to: int | None = None
-
     def __init__(self, side: ClientSide, desk: Desk, dialect: Dialect) -> None:
+        self.response_complete = self.disconnected = False
+        self.keep_alive = True
         self.dialect = dialect
-        self._side = side
+        self.side = side
+        self.state: int = State.RECEIVING
+        self.usage_id = ""
+        self.authorization: bytes | None = None
+        self.forwarded_for: bytes | None = None
+        self.refusal: tuple[str, str] | None = None
+        self.is_http10 = self.expects_continue = False
         self._desk = desk
+        self._is_turn = self._is_received = self._has_head = False
         self._body: bytes | bytearray = b""
+        self._held_bytes = 0
+        self._clamp_to: int | None = None
         self._t0 = desk.now()
 
     # receiving
@@ -101,12 +126,17 @@ class Conversation:
     @property
     def is_over(self) -> bool:
         """Nothing more happens to this exchange."""
-        return self.state is State.OVER
+        return self.state == State.OVER
 
     @property
     def request_id(self) -> str:
         """Our id of the request, made from the usage id where there is one."""
         return f"req_{self.usage_id}"
+
+    @property
+    def has_head(self) -> bool:
+        """The head of its answer has been written."""
+        return self._has_head
 
     @property
     def body_is_missing(self) -> bool:
@@ -120,11 +150,11 @@ class Conversation:
 
     def client_address(self) -> str:
         """The address the client calls from."""
-        return self._side.address(self.forwarded_for)
+        return self.side.address(self.forwarded_for)
 
     def start(self) -> None:
         """It is this request's turn to be answered."""
-        if self.is_over:
+        if self.response_complete:
             return  # the client left before its turn came
         self._is_turn = True
         if self.refusal is not None:
@@ -138,7 +168,7 @@ class Conversation:
         """The client waits to be asked for the body: not if its key cannot be right."""
         refusal = self._early_refusal()
         if refusal is None:
-            self._side.write(client.CONTINUE)
+            self.side.write(client.CONTINUE)
         else:
             self.refuse(*refusal)
 
@@ -148,12 +178,12 @@ class Conversation:
             return
         body = self._body
         if not body:
-            self._body = data  # most bodies come in one piece, which need not be copied
+            self._body = body = data  # most bodies come in one piece, which need not be copied
         elif isinstance(body, bytearray):
             body += data
         else:
-            self._body = bytearray(body) + data
-        size, options = len(self._body), self._desk.options
+            self._body = body = bytearray(body) + data
+        size, options = len(body), self._desk.options
         if size > options.request_body_unchecked_bytes_max or size > options.request_body_bytes_max:
             self._check_large(size)
 
@@ -182,9 +212,10 @@ class Conversation:
 
     def take_body(self) -> bytes:
         """The whole body; it is not kept."""
-        body = bytes(self._body)
-        self.drop_body()
-        return body
+        body, self._body = self._body, b""
+        if self._held_bytes:
+            self.drop_body()
+        return bytes(body)
 
     def drop_body(self) -> None:
         """Nobody needs the body any more."""
@@ -226,15 +257,17 @@ class Conversation:
             self.keep_alive = False
 
     def _extra_headers(self) -> bytes:
-        clamp = b"" if self._clamp_to is None else b"x-yuanjing-max-tokens-clamped: %d\r\n" % self._clamp_to
         usage_id = self.usage_id.encode()
-        return b"x-request-id: req_" + usage_id + b"\r\nx-yuanjing-usage-id: " + usage_id + b"\r\n" + clamp
+        extra = b"x-request-id: req_" + usage_id + b"\r\nx-yuanjing-usage-id: " + usage_id + b"\r\n"
+        if self._clamp_to is not None:
+            extra += b"x-yuanjing-max-tokens-clamped: %d\r\n" % self._clamp_to
+        return extra
 
     def _head(self) -> bytes:
         self._has_head = True
         self._count_answer()
         return client.stream_head(
-            self._side.default_headers(),
+            self.side.default_headers(),
             self._extra_headers(),
             is_chunked=not self.is_http10,
             keep_alive=self.keep_alive,
@@ -242,26 +275,26 @@ class Conversation:
 
     def _end_plain(self, body: bytes) -> None:
         head = client.plain_head(
-            self._side.default_headers(), self._extra_headers(), len(body), keep_alive=self.keep_alive
+            self.side.default_headers(), self._extra_headers(), len(body), keep_alive=self.keep_alive
         )
         self._count_answer()
-        self._side.write(head + body)
+        self.side.write(head + body)
         self._end()
 
     def _count_answer(self) -> None:
         counters = self._desk.counters
-        if self.dialect is Dialect.OPENAI:
+        if self.dialect is _OPENAI:
             counters.answered_openai += 1
         else:
             counters.answered_llmage += 1
 
     def _write_stream(self, data: bytes) -> None:
         piece = client.chunk(data, is_chunked=not self.is_http10)
-        self._side.write(piece if self._has_head else self._head() + piece)
+        self.side.write(piece if self._has_head else self._head() + piece)
 
     def _end_stream(self, data: bytes) -> None:
         piece = client.chunk(data, is_chunked=not self.is_http10) + (b"" if self.is_http10 else client.LAST_CHUNK)
-        self._side.write(piece if self._has_head else self._head() + piece)
+        self.side.write(piece if self._has_head else self._head() + piece)
         self._end()
 
     def refuse(self, code: str, message: str, param: str | None = None, retry_after_seconds: int | None = None) -> None:
@@ -292,7 +325,7 @@ class Conversation:
             retry_after_seconds=retry_after_seconds,
         )
         self._desk.counters.requests[(self.dialect.value, client.status_of(code))] += 1
-        self._side.write(answer.render(self._side.default_headers(), keep_alive=self.keep_alive))
+        self.side.write(answer.render(self.side.default_headers(), keep_alive=self.keep_alive))
         self._end()
 
     def _end(self) -> None:
@@ -301,7 +334,7 @@ class Conversation:
         if self._body:  # an idle connection keeps its last exchange
             self.drop_body()
         self._left()
-        self._side.exchange_over(self)
+        self.side.exchange_over(self)
 
 
 def too_large(options: GatewayOptions) -> str:

@@ -1,5 +1,6 @@
 """Plain integers that the hot path raises and the metrics collector reads."""
 
+from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -36,12 +37,7 @@ class Histogram:
 
     def observe(self, seconds: float) -> None:
         """Count one duration."""
-        i = 0
-        for bound in self.bounds:
-            if seconds <= bound:
-                break
-            i += 1
-        self.counts[i] += 1
+        self.counts[bisect_left(self.bounds, seconds)] += 1
         self.total += seconds
 
 
@@ -59,6 +55,7 @@ class Counters:
     charged_nanos: dict[str, int] = field(default_factory=lambda: {"live": 0, "test": 0})
     overrun_nanos: int = 0
     estimated: int = 0
+    connections_refused: int = 0
     client_gone: int = 0
     drained: int = 0
     upstream_broke: int = 0

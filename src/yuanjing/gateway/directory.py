@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from yuanjing.domain.catalog import ChatLimits, Offer, OnDisconnect, Operation, Provider
+from yuanjing.domain.catalog import ChatLimits, Offer, OnDisconnect, Provider
 from yuanjing.domain.identity import ApiKey, Customer
 from yuanjing.domain.money import Book
 from yuanjing.domain.pricing import ChatPrice
@@ -53,11 +53,21 @@ class ChannelState:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Route:
-    """One offer over one channel: the channel, and the model name in JSON that its provider expects."""
+    """One offer over one channel, and what the hot path would else find out about the two for each request.
+
+    Attributes:
+        upstream_model_json: the model name that the provider expects, in JSON.
+        renames_model: customers know the model by another name.
+        renames_reasoning: the provider says `reasoning` for `reasoning_content`.
+        limit_field: the field for the longest answer that the provider knows; None if it knows both.
+    """
 
     channel: ChannelState
     upstream_model: str
     upstream_model_json: bytes
+    renames_model: bool
+    renames_reasoning: bool
+    limit_field: str | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,6 +83,8 @@ class OfferEntry:
     """Unix times at which the prices start; the hot path compares numbers, not dates."""
     enabled_from: float
     enabled_until: float
+    refused_fields: frozenset[str]
+    refused_tools: frozenset[str]
 
     def price_at(self, unix: float) -> ChatPrice | None:
         """The highest version that has started, as `domain.pricing.current_price` says; None if not enabled then."""
@@ -96,6 +108,8 @@ def offer_entry(
         starts=tuple(p.effective_from.timestamp() for p in prices),
         enabled_from=offer.enabled_from.timestamp() if offer.enabled_from is not None else 0.0,
         enabled_until=offer.enabled_until.timestamp() if offer.enabled_until is not None else float("inf"),
+        refused_fields=frozenset(limits.refused_fields),
+        refused_tools=frozenset(limits.refused_tools),
     )
 
 
@@ -150,7 +164,6 @@ class KeyCache:
         self._seconds = seconds
         self._entries: dict[bytes, KeyEntry] = {}
         self._unknown: dict[bytes, float] = {}
-        self._by_header: dict[bytes, KeyEntry] = {}
         self._meters: dict[str, KeyMeter] = {}
         self.changes = 0
         """How often something was forgotten: who reads a key meanwhile has to read it again."""
@@ -162,17 +175,9 @@ class KeyCache:
             return None
         return entry
 
-    def by_header(self, fingerprint: bytes, now: float) -> KeyEntry | None:
-        """The entry that a whole `Authorization` header (its SHA-256) has led to before, if it is still fresh."""
-        entry = self._by_header.get(fingerprint)
-        if entry is None or now - entry.loaded_at > self._seconds or self._entries.get(entry.digest) is not entry:
-            return None
-        return entry
-
-    def remember_header(self, fingerprint: bytes, entry: KeyEntry) -> None:
-        """The key in this header has been checked in full."""
-        self._trim(self._by_header)
-        self._by_header[fingerprint] = entry
+    def holds(self, entry: KeyEntry, now: float) -> bool:
+        """Whether an entry that somebody has kept is still the one in memory, and fresh."""
+        return now - entry.loaded_at <= self._seconds and self._entries.get(entry.digest) is entry
 
     def is_unknown(self, digest: bytes, now: float) -> bool:
         """Whether the store was asked a moment ago and has no such key."""
@@ -182,31 +187,35 @@ class KeyCache:
     def add(self, key: ApiKey, customer: Customer, now: float) -> KeyEntry:
         """Remember a key; its counters survive being read again."""
         self._trim(self._entries)
-        meter = self._meters.setdefault(key.id, KeyMeter())
-        entry = KeyEntry(key, customer, now, meter)
+        entry = KeyEntry(key, customer, now, self.meter(key.id))
         self._entries.pop(key.digest, None)
         self._entries[key.digest] = entry
+        return entry
+
+    def meter(self, key_id: str) -> KeyMeter:
+        """What counts the key's requests, hot and cold ones together."""
         if len(self._meters) > 2 * self._size:
             alive = {e.id for e in self._entries.values()}
             self._meters = {i: m for i, m in self._meters.items() if i in alive or m.in_flight}
-        return entry
+        return self._meters.setdefault(key_id, KeyMeter())
 
     def add_unknown(self, digest: bytes, now: float, seconds: float) -> None:
         """Remember that there is no such key; the store is spared a flood of the same wrong one."""
         self._trim(self._unknown)
         self._unknown[digest] = now + seconds
 
-    def forget(self, public_id: str) -> None:
-        """Something about the key with these eight characters has changed."""
+    def forget(self, public_id: str) -> list[KeyEntry]:
+        """Something about the key with these eight characters has changed; what was known of it."""
         self.changes += 1
-        for digest in [d for d, e in self._entries.items() if e.public_id == public_id]:
-            del self._entries[digest]
+        forgotten = [entry for entry in self._entries.values() if entry.public_id == public_id]
+        for entry in forgotten:
+            del self._entries[entry.digest]
+        return forgotten
 
     def forget_all(self) -> None:
         """Nothing is known any more; counters stay."""
         self.changes += 1
         self._entries.clear()
-        self._by_header.clear()
         self._unknown.clear()
 
     def __len__(self) -> int:
@@ -217,21 +226,31 @@ class KeyCache:
             del entries[next(iter(entries))]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Offers:
+    """The offers of a snapshot: those of chat, and others, of which only the names are of use here."""
+
+    chat: tuple[OfferEntry, ...]
+    others: tuple[Offer, ...] = ()
+
+
 class Directory:
     """The snapshot and the key cache of this process."""
 
     def __init__(self, keys: KeyCache) -> None:
         self.keys = keys
         self.offers: dict[str, OfferEntry] = {}
+        self.others: dict[str, Offer] = {}
+        """Offers that are no chat, by their names: who asks them to chat is told so."""
         self.channels: dict[str, ChannelState] = {}
 
     def offer(self, name: str) -> OfferEntry | None:
         """The chat offer of that model name, alias or llmid."""
         return self.offers.get(name)
 
-    def install(self, entries: list[OfferEntry], channels: dict[str, ChannelState]) -> None:
+    def install(self, found: Offers, channels: dict[str, ChannelState]) -> None:
         """Put a new snapshot in place, at once; requests under way keep what they have."""
-        chat = [entry for entry in entries if entry.offer.operation is Operation.CHAT]
+        chat = found.chat
         offers = {alias: entry for entry in chat for alias in entry.offer.aliases}
         offers |= {entry.offer.model: entry for entry in chat}
         offers |= {entry.offer.id: entry for entry in chat}
@@ -239,6 +258,7 @@ class Directory:
             if channels.get(known.id) is not known:
                 known.pool.close()
         self.offers = offers
+        self.others = {name: offer for offer in found.others for name in offer.names}
         self.channels = channels
 
 

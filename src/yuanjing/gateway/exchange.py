@@ -5,6 +5,7 @@ used only for connecting and, in admission, for what is not in memory.
 """
 
 import random
+from collections.abc import Sequence
 from typing import Protocol
 
 from yuanjing.domain.dialects import Dialect
@@ -18,7 +19,7 @@ from yuanjing.gateway.conversation import ClientSide, State
 from yuanjing.gateway.directory import ChannelState, Directory, KeyEntry, OfferEntry, Route, drains
 from yuanjing.gateway.options import GatewayOptions
 from yuanjing.gateway.purse import Purse
-from yuanjing.gateway.request import ChatRequest, token_limit_field
+from yuanjing.gateway.request import ChatRequest
 from yuanjing.gateway.routing import Failure, timed_out
 from yuanjing.gateway.translate.llmage_openai import LlmageAnswer
 from yuanjing.gateway.translate.openai_openai import OpenAIAnswer
@@ -27,7 +28,10 @@ from yuanjing.gateway.upstream import Spawn, UpstreamConnection
 
 _INTERNAL = "Internal error; tell us the request id"
 _STOPPING = "The service is restarting; try again in a moment"
-_NO_ROUTES: list[Route] = []
+_NO_ROUTES: Sequence[Route] = ()
+# Each use of an Enum's member through its class is a call in Python 3.11.
+_OPENAI = Dialect.OPENAI
+_COMPLETED = UsageStatus.COMPLETED
 
 
 class Services(Till, Protocol):
@@ -65,28 +69,43 @@ class Services(Till, Protocol):
         """Write a log line about an exchange; never content."""
         ...
 
+    def note_refusal(self, event: str, exchange: "Exchange", **fields: str | float | None) -> None:
+        """The same about what is the client's own fault, or ours for a moment: nobody has to look at it."""
+        ...
+
+    def note_channel(self, channel_id: str, kind: str, now: float) -> None:
+        """A channel has failed: say so, now and then, also where another channel serves its requests."""
+        ...
+
 
 class Exchange(ChargedConversation):
     """One request on the hot path: what it was admitted to, its attempts, its end."""
 
-    _routes: list[Route] = _NO_ROUTES
-    _channel: ChannelState | None = None
-    """The channel that counts this request among those under way."""
-    _retried_stale = False
-    _is_paused = False
-    _deadline = 0.0
-    _heard_at = 0.0
-    _tried_at = 0.0
-    _quiet_since = 0.0
-    _watermarked_at = 0.0
-    _sent_at = 0.0
-    _done_at = 0.0
-    _settling_until = 0.0
+    __slots__ = (
+        "_channel",
+        "_deadline",
+        "_done_at",
+        "_heard_at",
+        "_is_paused",
+        "_quiet_since",
+        "_retried_stale",
+        "_routes",
+        "_sent_at",
+        "_services",
+        "_settling_until",
+        "_tried_at",
+        "_watermarked_at",
+    )
 
     def __init__(self, side: ClientSide, services: Services, dialect: Dialect) -> None:
         super().__init__(side, services, dialect)
         self._services = services
-        self._till = services
+        self._routes = _NO_ROUTES
+        self._channel: ChannelState | None = None
+        """The channel that counts this request among those under way."""
+        self._retried_stale = self._is_paused = False
+        self._deadline = self._heard_at = self._tried_at = self._quiet_since = self._watermarked_at = 0.0
+        self._sent_at = self._done_at = self._settling_until = 0.0
 
     def _early_refusal(self) -> tuple[str, str] | None:
         return self._services.early_refusal(self)
@@ -99,7 +118,7 @@ class Exchange(ChargedConversation):
     # admission's results
 
     def take(
-        self, key: KeyEntry, request: ChatRequest, offer: OfferEntry, price: ChatPrice, routes: list[Route]
+        self, key: KeyEntry, request: ChatRequest, offer: OfferEntry, price: ChatPrice, routes: Sequence[Route]
     ) -> None:
         """What admission has found; the key's limits are counted from here on."""
         self.key = key
@@ -122,30 +141,28 @@ class Exchange(ChargedConversation):
         self._ceiling = ceiling_nanos
         self._input_max, self._output_max = bounds
         self._clamp_to = clamp_to
-        self._deadline = self._services.now() + self._services.options.total_seconds
         self._try()
 
     # attempts
 
     def _try(self) -> None:
-        request, services = self._request, self._services
+        request, services, entry = self._request, self._services, self._offer
         assert request is not None
         route = self._routes[self._attempts]
         self._attempts += 1
         channel = route.channel
         channel.attempts += 1
-        offer = self._offer.offer
         context = AnswerContext(
             usage_id=self.usage_id,
-            model=offer.model,
-            renames_model=route.upstream_model != offer.model,
-            renames_reasoning="reasoning_field" in channel.provider.quirks,
+            model=entry.offer.model,
+            renames_model=route.renames_model,
+            renames_reasoning=route.renames_reasoning,
             includes_usage=request.includes_usage,
             keeps_usage=request.keeps_usage,
-            tokens_max=USAGE_TOKENS_FACTOR * self._offer.limits.context_tokens,
+            tokens_max=USAGE_TOKENS_FACTOR * entry.limits.context_tokens,
             choices=request.n,
         )
-        answer = OpenAIAnswer(context) if self.dialect is Dialect.OPENAI else LlmageAnswer(context)
+        answer = OpenAIAnswer(context) if self.dialect is _OPENAI else LlmageAnswer(context)
         attempt = self._attempt = Attempt(self, route, answer, services.options, is_stream=request.is_stream)
         channel.in_flight += 1
         self._channel = channel
@@ -153,6 +170,7 @@ class Exchange(ChargedConversation):
         now = self._heard_at = self._tried_at = services.now()
         if not self._sent_at:
             self._sent_at = self._quiet_since = self._watermarked_at = now
+            self._deadline = now + services.options.total_seconds
         connection = channel.pool.take()
         if connection is None:
             services.spawn(self._connect(attempt, route))
@@ -160,15 +178,11 @@ class Exchange(ChargedConversation):
             self._send_over(connection, attempt, route)
 
     def _send_over(self, connection: UpstreamConnection, attempt: Attempt, route: Route) -> None:
-        body = self._upstream_body(route)
+        assert self._request is not None
+        body = self._request.upstream_body(route.upstream_model_json, self._clamp_to, route.limit_field)
         connection.send(attempt, route.channel.head + b"%d\r\n\r\n" % len(body), body)
         if self._is_paused:  # the client has not yet read what went before
             connection.pause_reading()
-
-    def _upstream_body(self, route: Route) -> bytes:
-        assert self._request is not None
-        limit_field = token_limit_field(route.channel.provider.quirks)
-        return self._request.upstream_body(route.upstream_model_json, self._clamp_to, limit_field)
 
     async def _connect(self, attempt: Attempt, route: Route) -> None:
         try:
@@ -192,7 +206,7 @@ class Exchange(ChargedConversation):
     def on_attempt_output(self, data: bytes) -> None:
         """See `AttemptOwner`."""
         now = self._heard_at = self._services.now()
-        if self.state is State.SENT:
+        if self.state == State.SENT:
             self.state = State.ANSWERING
             self._first_byte(now)
         if not self._is_detached:
@@ -214,19 +228,18 @@ class Exchange(ChargedConversation):
         channel = attempt.route.channel
         channel.succeeded_at = now
         channel.failures_in_row = 0
-        if self.state is State.SENT:
+        if self.state == State.SENT:
             self._first_byte(now)
         if self._is_detached:
-            self._settle(UsageStatus.CLIENT_GONE, *self._bill())
+            self._settle(UsageStatus.CLIENT_GONE, self._bill())
             return
         if not request.is_stream and not self._services.is_fresh():
             self._release()  # nothing has been delivered, and nothing may be acknowledged
             self._fail("store_unavailable", UNACKNOWLEDGED, None)
             return
-        bill, amount = self._bill()
-        answer = attempt.answer
+        bill, answer = self._bill(), attempt.answer
         self._last = output + answer.finish(bill) if request.is_stream else answer.plain(body, bill)
-        self._settle(UsageStatus.COMPLETED, bill, amount)
+        self._settle(_COMPLETED, bill)
 
     def on_attempt_failed(self, failure: Failure) -> None:
         """See `AttemptOwner`: the next channel if the client has seen nothing, else the end."""
@@ -239,6 +252,7 @@ class Exchange(ChargedConversation):
         self._services.counters.attempts_failed[(channel.id, failure.kind)] += 1
         if failure.is_of_channel:
             channel.failed(now)
+            self._services.note_channel(channel.id, failure.kind, now)
         # A kept connection that the provider was just closing: it never saw the request. Later it may have.
         is_unseen = attempt.is_stale and now - self._tried_at < self._services.options.upstream_stale_seconds
         if is_unseen and not self._retried_stale and not self._is_detached:
@@ -255,7 +269,8 @@ class Exchange(ChargedConversation):
             self._end_broken(failure)
         else:
             self._release()
-            self._services.note("attempts failed", self, kind=failure.kind, channel=channel.id)
+            note = self._services.note if failure.is_of_channel else self._services.note_refusal
+            note("attempts failed", self, kind=failure.kind, channel=channel.id)
             self._fail(failure.code, failure.message, failure.retry_after_seconds, failure.param)
 
     def _may_retry(self, attempt: Attempt, failure: Failure) -> bool:
@@ -273,12 +288,12 @@ class Exchange(ChargedConversation):
     def _end_broken(self, failure: Failure) -> None:
         """A stream that broke after its first byte: what was delivered is charged, `[DONE]` is not said."""
         self._services.counters.upstream_broke += 1
-        bill, amount = self._bill()
+        bill = self._bill()
         if not self._is_detached:
             assert self._attempt is not None
             self._last = self._attempt.answer.error_event(failure.code, failure.message)
         self._services.note("stream broke", self, kind=failure.kind, channel=self._channel_id())
-        self._settle(UsageStatus.CLIENT_GONE if self._is_detached else UsageStatus.UPSTREAM_BROKE, bill, amount)
+        self._settle(UsageStatus.CLIENT_GONE if self._is_detached else UsageStatus.UPSTREAM_BROKE, bill)
 
     def _channel_id(self) -> str | None:
         return self._attempt.route.channel.id if self._attempt is not None else None
@@ -323,7 +338,7 @@ class Exchange(ChargedConversation):
         if self.state in (State.RECEIVING, State.ADMITTING) or attempt is None:
             self._release()
             self._end()
-        elif self.state is not State.SETTLING:
+        elif self.state != State.SETTLING:
             is_sent = attempt.connection is not None
             if is_sent and drains(attempt.route) and self._services.draining < self._services.options.drain_streams_max:
                 self._detach()
@@ -339,14 +354,25 @@ class Exchange(ChargedConversation):
         self.resume()
 
     def _cancel(self, attempt: Attempt) -> None:
-        """Stop the provider; charge what it has made, if it had accepted the request at all."""
+        """Stop the provider; charge what it has made, if it had begun at all."""
+        has_begun = self._may_have_begun(attempt)
         attempt.abandon()
         self._leave_channel()
-        if attempt.is_accepted:
-            self._settle(UsageStatus.CLIENT_GONE, *self._bill())
+        if has_begun:
+            self._settle(UsageStatus.CLIENT_GONE, self._bill())
         else:
+            self._outcome = UsageStatus.CLIENT_GONE
             self._release()
             self._end()
+
+    def _may_have_begun(self, attempt: Attempt) -> bool:
+        """Whether the provider works on it as far as we know, and charges us.
+
+        The head of a stream says so. That of a plain answer comes when all of it is made, so that one who leaves before
+        is charged for the input: else anybody could have providers read and write for nothing.
+        """
+        assert self._request is not None
+        return attempt.is_accepted or (attempt.connection is not None and not self._request.is_stream)
 
     def pause(self) -> None:
         """The client reads too slowly: hold the provider back."""
@@ -376,7 +402,7 @@ class Exchange(ChargedConversation):
             self._attempt.abandon()
         self._leave_channel()
         self.keep_alive = False
-        if self.state is State.SETTLING:
+        if self.state == State.SETTLING:
             self._resolve(self._charge)
         self._release()
         self._fail("internal_error", _INTERNAL, None)
@@ -395,22 +421,22 @@ class Exchange(ChargedConversation):
         if not self._is_paused:
             limit = options.plain_answer_seconds
             if is_stream:
-                limit = options.first_byte_seconds if self.state is State.SENT else options.idle_seconds
+                limit = options.first_byte_seconds if self.state == State.SENT else options.idle_seconds
             if now - self._heard_at >= limit:
                 # a plain answer may be in the making all that time, and is paid for: it is not begun anew elsewhere
-                self._time_out(timed_out("silence", is_retryable=is_stream and self.state is State.SENT))
+                self._time_out(timed_out("silence", is_retryable=is_stream and self.state == State.SENT))
                 return
         if is_stream:
             self._tick_stream(now, options)
 
     def _tick_waiting(self, now: float, options: GatewayOptions) -> None:
         """A store that does not answer, or a bill that nobody tells about, must not hold a request for ever."""
-        if self.state is State.ADMITTING:
+        if self.state == State.ADMITTING:
             if not self._deadline:
                 self._deadline = now + options.admission_seconds
             elif now >= self._deadline:
                 self.refuse("store_unavailable", "The request cannot be admitted at the moment; try again")
-        elif self.state is State.SETTLING:
+        elif self.state == State.SETTLING:
             if not self._settling_until:
                 self._settling_until = now + options.settling_seconds
             elif now >= self._settling_until:
@@ -420,13 +446,15 @@ class Exchange(ChargedConversation):
         if not self._is_detached and now - self._quiet_since >= options.keepalive_comment_seconds:
             self._quiet_since = now
             self._write_stream(client.KEEPALIVE_COMMENT)
-        if self.state is State.ANSWERING and now - self._watermarked_at >= options.watermark_seconds:
+        if self.state == State.ANSWERING and now - self._watermarked_at >= options.watermark_seconds:
             self._watermarked_at = now
-            bill, amount = self._bill()
-            self._services.spooler.add_watermark(self._record(UsageStatus.INTERRUPTED, bill, amount))
+            self._services.spooler.add_watermark(self._record(UsageStatus.INTERRUPTED, self._bill()))
 
     def _time_out(self, failure: Failure) -> None:
         attempt = self._attempt
         assert attempt is not None
+        if self._is_detached and not attempt.is_accepted:  # read on for long enough; the provider has not failed
+            self._cancel(attempt)
+            return
         attempt.abandon()
         self.on_attempt_failed(failure)

@@ -24,6 +24,7 @@ from yuanjing.gateway.outgoing import Outgoing
 _NO_PARSER = cast("httptools.HttpRequestParser", None)
 """What the base class puts in the parser's place when nothing more is to be read."""
 _INVALID = "Invalid HTTP request received."
+_DIALECTS = ((b"/llmage/", Dialect.LLMAGE), (b"/api/", Dialect.CONSOLE))
 
 
 class Incoming(Outgoing):
@@ -302,6 +303,10 @@ class Incoming(Outgoing):
             exchange.refusal = ("request_timeout", "The request's body did not arrive in time")
             if exchange is self._exchange:
                 exchange.refuse(*exchange.refusal)
+        elif exchange is None and self.pipeline:
+            self._watch_request()  # it is told at its turn, behind what is being answered
+        elif exchange is None and self._give_up_cold():
+            self._answer_last("request_timeout", "The request's body did not arrive in time")
         else:
             self._close()
 
@@ -315,9 +320,18 @@ class Incoming(Outgoing):
         """The head cannot be read: an answer if none is under way, then close."""
         if self._is_answering() or self._is_ending:
             self.transport.abort()
-            return
+        else:
+            self._answer_last(code, message)
+
+    def _give_up_cold(self) -> bool:
+        """Take the newest request from the ASGI application, if nothing of an answer to it, or before it, is out."""
+        raise NotImplementedError
+
+    def _answer_last(self, code: str, message: str) -> None:
+        """The connection's last words."""
+        dialects = (one for prefix, one in _DIALECTS if self.url.startswith(prefix))
         answer = client.ErrorAnswer(
-            dialect=Dialect.LLMAGE if self.url.startswith(b"/llmage/") else Dialect.OPENAI,
+            dialect=next(dialects, Dialect.OPENAI),
             code=code,
             message=message,
             request_id=f"req_{self.gateway.new_id()}",

@@ -23,8 +23,12 @@ class KeyMeter:
         self.tokens = 0
         self.tokens_before = 0
 
-    def admit(self, limits: KeyLimits, now: float, processes: int) -> bool:
-        """Whether one more request fits now; if so it is counted, and `finish` must follow."""
+    def admit(self, limits: KeyLimits, now: float, processes: int, tokens: int = 0) -> bool:
+        """Whether one more request fits now; if so it is counted, and `finish` must follow.
+
+        Its input is counted at once, by our estimate in `tokens`; a share that nobody has used takes a request of any
+        size.
+        """
         self._turn(now)
         if limits.concurrency is not None and self.in_flight >= _share(limits.concurrency, processes):
             return False
@@ -32,8 +36,11 @@ class KeyMeter:
         rpm, tpm = limits.requests_per_minute, limits.tokens_per_minute
         if rpm is not None and self.requests + self.requests_before * weight >= _share(rpm, processes):
             return False
-        if tpm is not None and self.tokens + self.tokens_before * weight >= _share(tpm, processes):
-            return False
+        if tpm is not None:
+            used, share = self.tokens + self.tokens_before * weight, _share(tpm, processes)
+            if used >= share or (used and used + tokens > share):
+                return False
+            self.tokens += tokens
         self.requests += 1
         self.in_flight += 1
         return True
@@ -64,11 +71,11 @@ class KeyMeter:
             begin, sliding, room = self.minute + _MINUTE, used, share
         return begin + _MINUTE * (1.0 - room / sliding) - now
 
-    def finish(self, tokens: int, now: float) -> None:
-        """The request has ended and counted so many tokens."""
+    def finish(self, tokens: int, now: float, estimate: int = 0) -> None:
+        """The request has ended and counted so many tokens, of which `estimate` were counted when it was admitted."""
         self.in_flight -= 1
         self._turn(now)
-        self.tokens += tokens
+        self.tokens = max(0, self.tokens + tokens - estimate)
 
     def _turn(self, now: float) -> None:
         passed = now - self.minute

@@ -4,17 +4,19 @@ import json
 import ssl
 from collections.abc import Callable, Mapping
 
-from yuanjing.domain.catalog import Offer, Operation
+from yuanjing.domain.catalog import Offer
 from yuanjing.domain.money import Book
 from yuanjing.gateway.directory import (
     ChannelState,
     DirectoryContent,
     OfferEntry,
+    Offers,
     OpenChannel,
     Route,
     offer_entry,
 )
 from yuanjing.gateway.options import GatewayOptions
+from yuanjing.gateway.request import token_limit_field
 from yuanjing.gateway.upstream import ChannelPool
 
 _USER_AGENT = b"yuanjing/0.1"
@@ -37,7 +39,7 @@ class Loader:
 
     def snapshot(
         self, content: DirectoryContent, known: Mapping[str, ChannelState]
-    ) -> tuple[list[OfferEntry], dict[str, ChannelState]]:
+    ) -> tuple[Offers, dict[str, ChannelState]]:
         """Offers and channels; a channel that cannot be made is reported and left out, the others are served."""
         channels: dict[str, ChannelState] = {}
         for channel in content.channels:
@@ -50,12 +52,13 @@ class Loader:
         prices = sorted(content.prices, key=lambda p: p.version)
         entries: list[OfferEntry] = []
         for offer in content.offers:
-            if offer.operation is not Operation.CHAT or offer.chat is None:
+            if offer.chat is None:
                 continue
             routes = {str(book.value): _routes(offer, book, content, channels) for book in Book}
             own = tuple(p for p in prices if p.offer_id == offer.id)
             entries.append(offer_entry(offer, offer.chat, own, routes))
-        return entries, channels
+        others = tuple(offer for offer in content.offers if offer.chat is None)
+        return Offers(chat=tuple(entries), others=others), channels
 
     def _channel(self, channel: OpenChannel, content: DirectoryContent, known: ChannelState | None) -> ChannelState:
         """The channel's state; connections and counters of an unchanged one are kept."""
@@ -109,6 +112,15 @@ def _routes(
             continue
         if channel.offers and offer.id not in channel.offers:
             continue
-        encoded = json.dumps(upstream_model).encode()
-        routes.append(Route(channel=channels[channel.id], upstream_model=upstream_model, upstream_model_json=encoded))
+        state = channels[channel.id]
+        routes.append(
+            Route(
+                channel=state,
+                upstream_model=upstream_model,
+                upstream_model_json=json.dumps(upstream_model).encode(),
+                renames_model=upstream_model != offer.model,
+                renames_reasoning="reasoning_field" in state.provider.quirks,
+                limit_field=token_limit_field(state.provider.quirks),
+            )
+        )
     return tuple(routes)

@@ -1,11 +1,11 @@
-"""Every limit and time of the hot path; `settings.py` documents the names and gives the defaults."""
+"""Every limit and time of the hot path; `settings` documents the names and gives the defaults."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GatewayOptions:
-    """See `settings.py`; seconds are of the boot-time clock, sizes are bytes."""
+    """See `settings`; seconds are of the boot-time clock, sizes are bytes."""
 
     request_header_bytes_max: int = 64 * 1024
     request_body_bytes_max: int = 32 * 1024 * 1024
@@ -38,6 +38,7 @@ class GatewayOptions:
     spool_retry_seconds: float = 2.0
     clamp_output_tokens_min: int = 16
     exchanges_max: int = 4096
+    connections_max: int = 16_384
     pipeline_pause_depth: int = 16
     tick_seconds: float = 0.25
     heartbeat_seconds: float = 1.0
@@ -49,4 +50,5 @@ class GatewayOptions:
     key_cache_size: int = 100_000
     key_cache_seconds: float = 30.0
     log_slow_request_seconds: float = 30.0
+    log_repeat_seconds: float = 60.0
     ca_file: str | None = None

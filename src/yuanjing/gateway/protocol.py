@@ -14,13 +14,17 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from yuanjing.domain.dialects import Dialect
+from yuanjing.gateway import client
 from yuanjing.gateway.addresses import client_address
 from yuanjing.gateway.contract import HOT_ROUTES, LAST_REQUEST_SECONDS, NEVER, StopReading, no_app
 from yuanjing.gateway.conversation import Conversation, too_large
+from yuanjing.gateway.directory import KeyEntry
 from yuanjing.gateway.exchange import Exchange
 from yuanjing.gateway.flow import ReadingFlow
 from yuanjing.gateway.incoming import Incoming
 from yuanjing.gateway.runtime import Gateway
+
+_TOLD_PART = 4
 
 
 class GatewayProtocol(Incoming):
@@ -28,9 +32,9 @@ class GatewayProtocol(Incoming):
 
     _cold: RequestResponseCycle | None = None
     """The ASGI cycle that was started last."""
+    known_key: tuple[bytes, KeyEntry] | None = None
     _is_withheld = False
     """The next request waits for the client to take what was written to it."""
-    _is_draining = False
     _is_last = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:
@@ -41,6 +45,19 @@ class GatewayProtocol(Incoming):
         # a client that never sends anything is not kept longer than one that has nothing more to say
         self._idle_since = self.gateway.now()
         self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self._idle_too_long)
+        if len(self.connections) > self.gateway.options.connections_max:
+            self._refuse_connection()
+
+    def _refuse_connection(self) -> None:
+        """Say so, as long as those that are being told do not become too many themselves."""
+        self.gateway.refuse_connection()
+        most = self.gateway.options.connections_max
+        if len(self.connections) > most + max(1, most // _TOLD_PART):
+            self.transport.abort()
+            return
+        self.transport.write(client.TOO_MANY_CONNECTIONS)
+        self._read_no_more()
+        self._close_softly()
 
     # the parser's callbacks
 
@@ -116,9 +133,10 @@ class GatewayProtocol(Incoming):
         exchange.keep_alive = not exchange.is_http10 and self.parser.should_keep_alive() and not self._is_last
         self._newest = exchange
         is_answering = self._is_answering()
-        self.cycle = cast("RequestResponseCycle", cast("object", exchange))
+        self.cycle = exchange  # pyright: ignore[reportAttributeAccessIssue]  # has all that the base class looks at
         if not is_answering and not self.flow.write_paused:
-            self._start_asgi_task(self.cycle, no_app)
+            self._exchange = exchange
+            exchange.start()
             return
         self._is_withheld = self._is_withheld or not is_answering
         self.pipeline.appendleft((self.cycle, no_app))
@@ -127,7 +145,7 @@ class GatewayProtocol(Incoming):
     # the order of answers
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Callable[..., object]) -> None:
-        """The one place where both kinds start, also out of the pipeline."""
+        """Both kinds start here when they come out of the pipeline; an ASGI cycle whenever it starts."""
         exchange = cast("object", cycle)
         if not isinstance(exchange, Exchange):
             self._exchange = None
@@ -135,26 +153,28 @@ class GatewayProtocol(Incoming):
             super()._start_asgi_task(cycle, app)  # pyright: ignore[reportArgumentType]  # uvicorn's private ASGI type
             return
         self._exchange = exchange
-        if self._is_draining:
-            self._queued_bytes -= exchange.received_bytes
-            # a queued one starts in the next turn: many pipelined answers would else recurse
-            self.loop.call_soon(exchange.start)
-        else:
-            exchange.start()
+        self._queued_bytes -= exchange.received_bytes
+        # a queued one starts in the next turn: many pipelined answers would else recurse
+        self.loop.call_soon(exchange.start)
 
     def on_response_complete(self) -> None:
         """An answer has ended: the next queued request starts, or the connection waits, for a while.
 
         The base class makes and cancels a timer for each wait; here one timer looks now and then whether it is time.
         """
-        self.server_state.total_requests += 1
         if self.transport.is_closing():
+            self.server_state.total_requests += 1
             self._watch_closing()
-            return
-        if self.flow.read_paused:
-            self.flow.resume_reading()
+        else:
+            self._go_on_serving()
+
+    def _go_on_serving(self) -> None:
+        self.server_state.total_requests += 1
+        flow = self.flow
+        if flow.read_paused:
+            flow.resume_reading()
         if self.pipeline:
-            if self.flow.write_paused:
+            if flow.write_paused:
                 self._is_withheld = True
             else:
                 self._start_next()
@@ -167,11 +187,7 @@ class GatewayProtocol(Incoming):
 
     def _start_next(self) -> None:
         cycle, app = self.pipeline.pop()
-        self._is_draining = True
-        try:
-            self._start_asgi_task(cycle, app)
-        finally:
-            self._is_draining = False
+        self._start_asgi_task(cycle, app)
         if self._rest is not None:
             self._go_on_soon()
 
@@ -255,7 +271,7 @@ class GatewayProtocol(Incoming):
         if self.transport.is_closing():
             return
         if exchange.keep_alive:
-            self.on_response_complete()
+            self._go_on_serving()
             return
         self.server_state.total_requests += 1
         if self._rest is not None:  # more requests, which we shall not serve
@@ -299,6 +315,8 @@ class GatewayProtocol(Incoming):
             exchange.refuse("invalid_request", msg)
         elif is_last_said:
             pass
+        elif exchange is not None and not self.pipeline and not exchange.has_head:
+            exchange.make_last()  # its answer is owed; what follows is no request, and there is no place to say so
         elif self._is_answering() and (self.pipeline or has_begun):
             self.transport.abort()
         else:
@@ -310,6 +328,15 @@ class GatewayProtocol(Incoming):
         """Whether the newest request, or one before it, waits for its answer's end."""
         cycle = cast("RequestResponseCycle | None", self.cycle)  # None before the first, whatever its annotation says
         return cycle is not None and not cycle.response_complete
+
+    def _give_up_cold(self) -> bool:
+        """See `Incoming`. The application learns that its client has left, and what it still says is dropped."""
+        cold = self._cold
+        if cold is None or cold is not self.cycle or cold.response_started or cold.disconnected:
+            return False
+        cold.disconnected = True
+        cold.message_event.set()
+        return True
 
     def shutdown(self) -> None:
         """The server stops: answers under way may end; an idle client, who may be sending just now, gets a moment."""

@@ -27,13 +27,18 @@ PurseKey = tuple[Book, str, str | None]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Refill:
-    """What the lease keeper answered: nothing granted means refused."""
+    """What the lease keeper answered: nothing granted means refused.
+
+    `is_budget` says that `available_nanos` is what the key's budget leaves; `budget_held_nanos` of it is not spent, but
+    held for requests and tasks that run.
+    """
 
     hold_id: str | None
     granted_nanos: int
     available_nanos: int
     is_recalling: bool
     is_budget: bool = False
+    budget_held_nanos: int = 0
 
 
 class LeaseSource(Protocol):
@@ -90,7 +95,7 @@ class Purse:
         self.is_asking = False
         """A call for money is under way; it counts on what is free."""
         self.is_recalled = False
-        """Others wait for this customer's money: until the next grant, what becomes free goes back at once."""
+        """Others wait for this money, or the key's terms changed: until the next grant, what becomes free goes back."""
         self.waiters: deque[Waiter] = deque()
         self.is_dropped = False
         self.last_used = 0.0
@@ -205,6 +210,7 @@ class Purses:
         self._counters.lease_calls += 1
         was_recalled, purse.is_recalled = purse.is_recalled, False
         purse.is_asking = True
+        is_answered = False
         try:
             refill = await self._source.acquire(
                 purse.key,
@@ -213,6 +219,7 @@ class Purses:
                 recent_nanos=max(purse.spent, waiting - purse.free, 0),
                 may_recall=wish > 0,
             )
+            is_answered = True
         except FencedError:
             self._on_fenced()
             self._fail(purse)
@@ -225,6 +232,8 @@ class Purses:
             raise  # a bug, and logged as one
         finally:
             purse.is_asking = False
+            if not is_answered and (was_recalled or purse.is_recalled):
+                self._recall(purse)  # nothing was granted, so it holds on
         self._take(purse, refill, wish, was_recalled=was_recalled)
         return refill
 
@@ -329,9 +338,21 @@ class Purses:
         """Another process or a task needs the money: give back what is free, and what becomes free."""
         for purse in self._purses.values():
             if purse.hold_id in hold_ids:
-                purse.is_recalled = True
-                if not purse.is_asking:
-                    self._yield(purse)
+                self._recall(purse)
+
+    def recall_key(self, key: PurseKey) -> None:
+        """The terms of an API key may have changed: what was leased under the old ones goes back and is asked anew.
+
+        What is reserved stays so. The ledger counts it when it grants under the new terms.
+        """
+        purse = self._purses.get(key) if key[2] is not None else None
+        if purse is not None:
+            self._recall(purse)
+
+    def _recall(self, purse: Purse) -> None:
+        purse.is_recalled = True
+        if not purse.is_asking:
+            self._yield(purse)
 
     def tick(self, passed_seconds: float) -> None:
         """Return idle leases, forget empty purses, let the memory of spending fade."""

@@ -14,8 +14,13 @@ TOKENS_MAX = 2**31 - 1
 _TRUE_WORDS = frozenset({"true", "1", "y", "yes", "on"})
 _FALSE_WORDS = frozenset({"false", "0", "n", "no", "off", ""})
 _TEXT_PARTS = frozenset({"text", "refusal", "input_text"})
-_GROWING_FIELDS = ("enable_search", "search_options", "web_search_options", "enable_code_interpreter", "prediction")
+_GROWING_FIELDS = frozenset(
+    {"enable_search", "search_options", "web_search_options", "enable_code_interpreter", "prediction"}
+)
 """Fields with which a provider may put more into the input than the request carries."""
+_FUNCTIONS = frozenset({"function"})
+_IDLE_VALUES = frozenset({b"false", b"null", b'"auto"', b'"default"'})
+"""With these a field asks for nothing but what is done anyway."""
 
 
 class RequestError(Exception):
@@ -71,6 +76,8 @@ _decode_tools = msgspec.json.Decoder(list[_Tool] | None).decode
 _decode_parts = msgspec.json.Decoder(list[_Part]).decode
 _decode_text = msgspec.json.Decoder(str).decode
 encode = msgspec.json.Encoder().encode
+_OPENAI = Dialect.OPENAI
+_NULL = Raw(b"null")
 
 
 class ChatRequest:
@@ -90,6 +97,7 @@ class ChatRequest:
         "n",
         "text_bytes",
         "token_limits",
+        "tool_types",
     )
 
     def __init__(self, dialect: Dialect, body: bytes) -> None:
@@ -106,23 +114,24 @@ class ChatRequest:
         self.includes_usage = options is not None and options.include_usage is True
         self.keeps_usage = options is not None and options.continuous_usage_stats is True
         self.n = 1 if known.n is None else known.n
-        self.token_limits = {
-            name: value
-            for name, value in (
-                ("max_tokens", known.max_tokens),
-                ("max_completion_tokens", known.max_completion_tokens),
-            )
-            if value is not None
-        }
-        self.max_tokens = max(self.token_limits.values(), default=None)
+        self.token_limits: dict[str, int] = {}
+        if known.max_tokens is not None:
+            self.token_limits["max_tokens"] = known.max_tokens
+        if known.max_completion_tokens is not None:
+            self.token_limits["max_completion_tokens"] = known.max_completion_tokens
+        self.max_tokens = max(self.token_limits.values()) if self.token_limits else None
         self._messages(known)
-        self._check_numbers(known)
+        for name, value in self.token_limits.items():
+            if not 1 <= value <= TOKENS_MAX:
+                raise self._out_of_range(name)
+        if not 1 <= self.n <= TOKENS_MAX:
+            raise self._out_of_range("n")
         self.text_bytes = len(body)
         self.images = self.message_count = 0
         self.input_is_unbounded = False
-        for name in _GROWING_FIELDS:
-            if name in self.fields and bytes(self.fields[name]) not in (b"false", b"null"):
-                self.input_is_unbounded = True
+        if not _GROWING_FIELDS.isdisjoint(self.fields):
+            self._check_growing()
+        self.tool_types: frozenset[str] = frozenset()
         if "tools" in self.fields:
             self._check_tools()
         self._count_messages()
@@ -169,8 +178,8 @@ class ChatRequest:
     def _messages(self, known: _Known) -> None:
         """The messages that go upstream: the client's, with the seed's prompts put around them."""
         fields = self.fields
-        has_messages = known.messages is not UNSET and bytes(fields["messages"]) != b"null"
-        if self.dialect is Dialect.OPENAI:
+        has_messages = known.messages is not UNSET and known.messages != _NULL
+        if self.dialect is _OPENAI:
             if not has_messages:
                 raise _missing("messages")
             return
@@ -200,20 +209,25 @@ class ChatRequest:
         text = bytes(raw)
         if text in (b"null", b'""'):
             return None
-        if not text.startswith((b'"', b"[")):
+        if text.startswith(b"["):
+            try:
+                _decode_parts(text)
+            except msgspec.ValidationError as error:
+                raise RequestError("invalid_parameter", f"Invalid parameter: {name}", name) from error
+        elif not text.startswith(b'"'):
             raise RequestError("invalid_parameter", f"Invalid parameter: {name}", name)
         return text
 
-    def _check_numbers(self, known: _Known) -> None:
-        for name, value in (
-            ("max_tokens", known.max_tokens),
-            ("max_completion_tokens", known.max_completion_tokens),
-            ("n", known.n),
-        ):
-            if value is not None and not 1 <= value <= TOKENS_MAX:
-                if self.dialect is Dialect.LLMAGE:
-                    raise RequestError("invalid_parameter", f"Invalid parameter: {name}", name)
-                raise RequestError("invalid_parameter", f"'{name}' must be at least 1 and at most {TOKENS_MAX}", name)
+    def _out_of_range(self, name: str) -> RequestError:
+        message = f"'{name}' must be at least 1 and at most {TOKENS_MAX}"
+        if self.dialect is Dialect.LLMAGE:
+            message = f"Invalid parameter: {name}"
+        return RequestError("invalid_parameter", message, name)
+
+    def _check_growing(self) -> None:
+        for name in _GROWING_FIELDS:
+            if name in self.fields and bytes(self.fields[name]) not in (b"false", b"null"):
+                self.input_is_unbounded = True
 
     def _check_tools(self) -> None:
         """Tools that a provider runs itself put their results into the input."""
@@ -221,7 +235,8 @@ class ChatRequest:
             tools = _decode_tools(self.fields["tools"])
         except msgspec.ValidationError:
             tools = [_Tool(type="unknown")]
-        if any(tool.type != "function" for tool in tools or ()):
+        self.tool_types = frozenset(tool.type for tool in tools or ())
+        if not self.tool_types <= _FUNCTIONS:
             self.input_is_unbounded = True
 
     def _count_messages(self) -> None:
@@ -253,6 +268,26 @@ class ChatRequest:
                     self.text_bytes -= len(url)
             elif part.type not in _TEXT_PARTS:
                 self.input_is_unbounded = True
+
+    def refuse(self, fields: frozenset[str], tools: frozenset[str]) -> None:
+        """Refuse what an offer does not have: fields that ask for something, and tools of these types.
+
+        Raises:
+            RequestError: one of them is there; the message says why it is not offered.
+        """
+        if not fields.isdisjoint(self.fields):
+            for name in sorted(fields & self.fields.keys()):
+                if bytes(self.fields[name]) not in _IDLE_VALUES:
+                    raise self._not_offered(name, f"'{name}' is not offered with this model")
+        if self.tool_types and not tools.isdisjoint(self.tool_types):
+            kind = min(tools & self.tool_types)
+            raise self._not_offered("tools", f"'tools' of type '{kind}' are not offered with this model")
+
+    def _not_offered(self, name: str, what: str) -> RequestError:
+        text = f"{what}: the provider charges more for it, which the price does not cover; leave it out"
+        if self.dialect is Dialect.LLMAGE:
+            return RequestError("invalid_parameter", f"Invalid parameter: {name}; {text}", name)
+        return RequestError("invalid_parameter", text, name)
 
     def prompt_bytes(self) -> int:
         """UTF-8 bytes of the messages' texts and of the tools offered: what our own count of the input starts from."""

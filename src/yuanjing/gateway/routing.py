@@ -5,6 +5,7 @@ Priority first, then weight. A retry goes to the next channel, before the first 
 
 import random
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -129,10 +130,10 @@ _decode_answer = msgspec.json.Decoder(_ErrorAnswer).decode
 _decode_any = msgspec.json.Decoder().decode
 
 
-def order_routes(routes: tuple[Route, ...], choose: random.Random) -> list[Route]:
+def order_routes(routes: tuple[Route, ...], choose: random.Random) -> Sequence[Route]:
     """The routes in the order in which to try them: by priority, within one priority a weighted shuffle."""
     if len(routes) == 1:
-        return [routes[0]]
+        return routes
     keyed = [
         (r.channel.priority, -(choose.random() ** (1.0 / max(1, r.channel.weight))), i) for i, r in enumerate(routes)
     ]

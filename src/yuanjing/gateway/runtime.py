@@ -9,12 +9,13 @@ import ipaddress
 import random
 import traceback
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from yuanjing.domain.errors import SpoolError, SpoolFullError, YuanjingError
+from yuanjing.domain.identity import ApiKey
 from yuanjing.domain.money import Book
-from yuanjing.gateway.admission import admit, early_refusal
+from yuanjing.gateway import admission
 from yuanjing.gateway.charging import UNACKNOWLEDGED
 from yuanjing.gateway.client import DefaultHeaders
 from yuanjing.gateway.counters import Counters
@@ -84,6 +85,9 @@ class GatewayParts:
     """The process must end, and be started anew."""
 
 
+_TOLD_MAX = 10_000
+
+
 class Gateway:
     """The hot path's state in one process; what exchanges call `Services`."""
 
@@ -107,6 +111,7 @@ class Gateway:
             on_fenced=self._fenced,
         )
         self.spooler = Spooler(parts.spool, self.counters, self)
+        self._spool = parts.spool
         self._parts = parts
         self._log = parts.log
         self._tasks: set[asyncio.Task[None]] = set()
@@ -116,6 +121,7 @@ class Gateway:
         self._ticked_at = self._purses_ticked_at = self.now()
         self._is_draining = False
         self._is_stopping = False
+        self._told: dict[tuple[str, str], float] = {}
         self._is_fenced = False
         self._spool_is_broken = False
         self._spool_was_full = False
@@ -125,25 +131,30 @@ class Gateway:
 
     # Services
 
-    def new_id(self) -> str:
-        """A fresh usage id."""
-        return usage_id()
+    new_id = staticmethod(usage_id)
+    admit = admission.admit
+    early_refusal = admission.early_refusal
 
-    def admit(self, exchange: Exchange) -> None:
-        """Begin the admission of an exchange whose body is complete."""
-        admit(self, exchange)
-
-    def early_refusal(self, exchange: Exchange) -> tuple[str, str] | None:
-        """See `Services`."""
-        return early_refusal(self, exchange)
+    def throttle(self, key: ApiKey) -> int:
+        """Count a request that is served beside the hot path; 0, or the seconds to wait if the key's limits refuse."""
+        limits = key.limits
+        if limits.requests_per_minute is None and limits.concurrency is None:
+            return 0
+        limits = replace(limits, tokens_per_minute=None)
+        meter, now = self.directory.keys.meter(key.id), self.now()
+        if not meter.admit(limits, now, self.processes):
+            return meter.wait_seconds(limits, now, self.processes)
+        meter.finish(0, now)
+        return 0
 
     def refusal(self) -> str | None:
         """The error code with which everything is refused at the moment, or None."""
         if self._is_fenced or self._is_stopping:
             return "shutting_down"
-        if self._spool_is_broken or self._spool_is_full or not self.is_fresh() or not self._has_directory:
+        in_work = len(self.exchanges)
+        if self._spool_is_broken or self._spool.room <= in_work or not self.is_fresh() or not self._has_directory:
             return "store_unavailable"
-        return "overloaded" if len(self.exchanges) > self.options.exchanges_max else None
+        return "overloaded" if in_work > self.options.exchanges_max else None
 
     def why_not_ready(self) -> list[str]:
         """Words for what keeps requests from being admitted; empty if nothing does."""
@@ -174,7 +185,11 @@ class Gateway:
         if found is None or not hmac.compare_digest(found[0].digest, digest):
             keys.add_unknown(digest, now, self.options.refuse_seconds)
             return None
-        return keys.add(found[0], found[1], now)
+        is_first = keys.get(digest, now) is None
+        entry = keys.add(found[0], found[1], now)
+        if is_first:  # a change may have come while nobody here knew the key, and its purse was still there
+            self.purses.recall_key(entry.purse_key)
+        return entry
 
     def spawn(self, coroutine: Coroutine[object, object, None]) -> None:
         """Run what has to wait; what it raises is a bug and is logged."""
@@ -190,6 +205,29 @@ class Gateway:
     def note(self, event: str, exchange: Exchange, **fields: str | float | None) -> None:
         """Write a log line about an exchange; never content, never secrets."""
         self._log.warning(event, request_id=exchange.request_id, dialect=exchange.dialect.value, **fields)
+
+    def note_refusal(self, event: str, exchange: Exchange, **fields: str | float | None) -> None:
+        """The same, of what nobody has to look at."""
+        self._log.info(event, request_id=exchange.request_id, dialect=exchange.dialect.value, **fields)
+
+    def note_channel(self, channel_id: str, kind: str, now: float) -> None:
+        """A channel has failed in this way: one line in `log_repeat_seconds`."""
+        if self._is_told((channel_id, kind), now):
+            self._log.warning("channel failed", channel=channel_id, kind=kind)
+
+    def refuse_connection(self) -> None:
+        """There are as many client connections as there may be."""
+        self.counters.connections_refused += 1
+        if self._is_told(("", "connections"), self.now()):
+            self._log.warning("too many connections; more are refused", connections=self.options.connections_max)
+
+    def _is_told(self, what: tuple[str, str], now: float) -> bool:
+        if now - self._told.get(what, -float("inf")) < self.options.log_repeat_seconds:
+            return False
+        if len(self._told) >= _TOLD_MAX:
+            self._told.clear()
+        self._told[what] = now
+        return True
 
     def is_trusted_proxy(self, address: str) -> bool:
         """Whether `X-Forwarded-For` of this peer is believed."""
@@ -272,7 +310,8 @@ class Gateway:
         is_recalled = False
         for topic, subject in await self._parts.node.signals():
             if topic is Topic.KEY:
-                self.directory.keys.forget(subject)
+                for entry in self.directory.keys.forget(subject):
+                    self.purses.recall_key(entry.purse_key)
             elif topic is Topic.FUNDS:
                 book, _, customer = subject.partition(":")
                 self.purses.forget_refusal(Book(book), customer)
@@ -335,7 +374,7 @@ class Gateway:
     @property
     def _spool_is_full(self) -> bool:
         """Whether the spool has no room for one more row beside those of all that is in work."""
-        return self.spooler.room <= len(self.exchanges)
+        return self._spool.room <= len(self.exchanges)
 
     def spool_failed(self, error: Exception) -> None:
         """See `SpoolWatcher`. A broken spool is never written again; a new one needs a new life of this node."""

@@ -1,28 +1,12 @@
 """From a finished answer to a durable record: the charge, and the spool once per event-loop turn."""
 
 import asyncio
-from dataclasses import dataclass
 from typing import Protocol
 
 from yuanjing.domain.errors import SpoolError, SpoolFullError
-from yuanjing.domain.pricing import ChatPrice, charge_nanos
-from yuanjing.domain.usage import ChatUsage, UsageRecord, split_charge
+from yuanjing.domain.usage import UsageRecord
 from yuanjing.gateway.counters import Counters
 from yuanjing.ports.spool import SpoolWriter
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Amounts:
-    """A charge split at the ceiling: what the customer pays, and what the platform loses above it."""
-
-    charge_nanos: int
-    overrun_nanos: int
-
-
-def amounts(price: ChatPrice, usage: ChatUsage, ceiling_nanos: int) -> Amounts:
-    """The charge of the usage, never above the ceiling; the rest is overrun."""
-    charged, overrun = split_charge(charge_nanos(price, usage), ceiling_nanos)
-    return Amounts(charge_nanos=charged, overrun_nanos=overrun)
 
 
 class Settled(Protocol):
@@ -66,19 +50,20 @@ class Spooler:
         """Make a finished record durable at the end of this turn, then tell."""
         self._records.append(record)
         self._waiting.append(settled)
-        self._schedule()
+        if not self._is_scheduled:
+            self._schedule()
 
     def add_watermark(self, record: UsageRecord) -> None:
         """Note how far a running stream has come; charged only if the process dies."""
         self._watermarks.append(record)
-        self._schedule()
+        if not self._is_scheduled:
+            self._schedule()
 
     def _schedule(self) -> None:
-        if not self._is_scheduled:
-            self._is_scheduled = True
-            if self._loop is None:
-                self._loop = asyncio.get_running_loop()
-            self._loop.call_soon(self.flush)
+        self._is_scheduled = True
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        self._loop.call_soon(self.flush)
 
     def flush(self) -> None:
         """Write what has gathered, now."""
@@ -133,11 +118,6 @@ class Spooler:
     def depth(self) -> int:
         """Rows that are not known to be posted."""
         return self._spool.depth
-
-    @property
-    def room(self) -> int:
-        """How many more rows there is room for."""
-        return self._spool.room
 
     def close(self) -> None:
         """Flush and let go of the file."""

@@ -241,7 +241,8 @@ class UpstreamConnection(asyncio.Protocol):
         assert self.transport is not None
         is_sent = not self.transport.get_write_buffer_size()  # an answer may come before the whole request is gone
         if self._keeps_alive and is_sent and not self._is_surplus and not self._ends_at_close():
-            self.resume_reading()
+            if self._is_paused:
+                self.resume_reading()
             self.pool.give_back(self)
         else:
             self.abandon()
@@ -294,7 +295,8 @@ class ChannelPool:
         """A kept connection, the most recently used one, or None."""
         while self._idle:
             connection = self._idle.pop()
-            if connection.is_usable:
+            transport = connection.transport
+            if transport is not None and not transport.is_closing():
                 return connection
         return None
 
@@ -363,7 +365,7 @@ class ChannelPool:
         """The connection is free: to whoever waits, else kept."""
         if self.is_closed or not connection.is_usable:
             connection.abandon()
-        elif not self._wake(connection):
+        elif not self._waiting or not self._wake(connection):
             connection.idle_since = self.now()
             self._idle.append(connection)
 

@@ -100,6 +100,8 @@ def configure_logging(level: str = "info", *, stream: TextIO | None = None, proc
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(threshold)
+    for name in ("httpx2", "httpcore2"):  # a line for each call, with its whole address, costs as much as the call
+        logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):  # handlers of its own would write unmasked lines
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True

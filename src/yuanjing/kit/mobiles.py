@@ -1,7 +1,5 @@
 """Mobile numbers in one written form."""
 
-import phonenumbers
-
 
 def parse_mobile(text: str, region: str = "CN") -> str:
     """Read a mobile number as people write it and return E.164 (`+8613800138000`).
@@ -11,6 +9,8 @@ def parse_mobile(text: str, region: str = "CN") -> str:
     Raises:
         ValueError: not a number that a mobile phone can have; the message says so without the number.
     """
+    import phonenumbers  # noqa: PLC0415  # it takes a while, and no gateway reads a number
+
     try:
         number = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException as error:

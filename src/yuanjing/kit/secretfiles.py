@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 
 _FILE_MODE, _FOLDER_MODE, _OTHERS = 0o600, 0o700, 0o077
@@ -35,25 +36,48 @@ def read_or_create_secret(path: Path, length: int) -> bytes:
         SecretFileError: see the class.
     """
     try:
-        _create(path, length)
-        _check_mode(path)
-        return parse_secret(path.read_text(encoding="ascii", errors="replace"), length)
-    except OSError as error:
-        raise SecretFileError(f"{path}: {error.strerror}") from error
+        return parse_secret(read_or_create_text(path, lambda: secrets.token_hex(length)), length)
     except ValueError as error:
         raise SecretFileError(f"{path}: {error}") from error
 
 
-def _create(path: Path, length: int) -> None:
+def read_or_create_text(path: Path, make: Callable[[], str]) -> str:
+    """The text in this file; if there is none, what `make` makes.
+
+    Safe when several processes start at once.
+
+    Raises:
+        SecretFileError: see the class.
+    """
+    try:
+        if not path.exists():
+            _create(path, make())
+    except OSError as error:
+        raise SecretFileError(f"{path}: {error.strerror}") from error
+    return read_secret_text(path)
+
+
+def read_secret_text(path: Path) -> str:
+    """The text in a file that only its owner can read.
+
+    Raises:
+        SecretFileError: see the class.
+    """
+    try:
+        _check_mode(path)
+        return path.read_text(encoding="ascii", errors="replace")
+    except OSError as error:
+        raise SecretFileError(f"{path}: {error.strerror}") from error
+
+
+def _create(path: Path, text: str) -> None:
     """Write a complete new file and link it into place, so that nobody ever reads half of one."""
-    if path.exists():
-        return
     path.parent.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _FILE_MODE)
     try:
         with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(secrets.token_hex(length) + "\n")
+            file.write(text + "\n")
             file.flush()
             os.fsync(file.fileno())
         try:

@@ -8,9 +8,12 @@ import ssl
 from collections.abc import AsyncIterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Final
+from typing import Final, Self
 
 import httpx2
+
+from yuanjing.kit.webgets import GetError, GetPool, Progress, question_of
+from yuanjing.kit.weblimits import CallLimits
 
 _PORT_MAX = 65_535
 _NOTHING_SENT: Final = (
@@ -23,36 +26,6 @@ _NOTHING_SENT: Final = (
     UnicodeError,
 )
 """Errors that come before the first byte leaves. All others may come after the last one has left."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CallLimits:
-    """What a call may take.
-
-    Attributes:
-        connect_seconds: until there is a connection, its encryption included.
-        pool_seconds: until a connection of the pool is free.
-        write_seconds: between two steps of sending.
-        read_seconds: between two pieces of the answer, and until its first.
-        total_seconds: from the beginning to the end. More than the first two together, so that it never ends a call
-            of which nothing was sent.
-        answer_bytes_max: larger answers are not read on.
-        connections_max: open at the same time.
-        keep_alive_seconds: how long an idle connection is kept for the next call. Less than servers keep theirs (five
-            seconds is the least that is common), for one that is just being closed costs a submission its certainty.
-    """
-
-    connect_seconds: float = 5.0
-    pool_seconds: float = 10.0
-    write_seconds: float = 30.0
-    read_seconds: float = 30.0
-    total_seconds: float = 90.0
-    answer_bytes_max: int = 4 * 1024 * 1024
-    connections_max: int = 64
-    keep_alive_seconds: float = 4.0
-
-    def __post_init__(self) -> None:
-        assert self.total_seconds > self.connect_seconds + self.pool_seconds, self
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,41 +88,64 @@ def quoted(text: str, secret: str, chars_max: int = 500) -> str:
     return " ".join(clean.split())[:chars_max]
 
 
-def open_client(limits: CallLimits, *, verify: ssl.SSLContext | bool = True) -> httpx2.AsyncClient:
-    """A client for `WebCaller`: nothing from the environment, no redirects, no cookies."""
-    return httpx2.AsyncClient(
-        timeout=httpx2.Timeout(
-            connect=limits.connect_seconds,
-            pool=limits.pool_seconds,
-            write=limits.write_seconds,
-            read=limits.read_seconds,
-        ),
-        limits=httpx2.Limits(
-            max_connections=limits.connections_max,
-            max_keepalive_connections=limits.connections_max,
-            keepalive_expiry=limits.keep_alive_seconds,
-        ),
-        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-        follow_redirects=False,
-        trust_env=False,
-        verify=verify,
-    )
+class WebClient:
+    """What `WebCaller` calls with: nothing from the environment, no redirects, no cookies. A context manager.
+
+    Attributes:
+        general: makes every call.
+        gets: makes plain questions, for less.
+    """
+
+    def __init__(self, limits: CallLimits, *, verify: ssl.SSLContext | bool = True) -> None:
+        self.gets = GetPool(limits, verify if isinstance(verify, ssl.SSLContext) else None)
+        self.general = httpx2.AsyncClient(
+            timeout=httpx2.Timeout(
+                connect=limits.connect_seconds,
+                pool=limits.pool_seconds,
+                write=limits.write_seconds,
+                read=limits.read_seconds,
+            ),
+            limits=httpx2.Limits(
+                max_connections=limits.connections_max,
+                max_keepalive_connections=limits.connections_max,
+                keepalive_expiry=limits.keep_alive_seconds,
+            ),
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            follow_redirects=False,
+            trust_env=False,
+            verify=verify,
+        )
+
+    async def __aenter__(self) -> Self:
+        await self.general.__aenter__()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.gets.close()
+        await self.general.aclose()
+
+
+def open_client(limits: CallLimits, *, verify: ssl.SSLContext | bool = True) -> WebClient:
+    """A client for `WebCaller`."""
+    return WebClient(limits, verify=verify)
 
 
 class WebCaller:
     """Makes calls with a client that somebody else opens and closes."""
 
-    def __init__(self, client: httpx2.AsyncClient, limits: CallLimits) -> None:
+    def __init__(self, client: WebClient, limits: CallLimits) -> None:
         self._client = client
         self._limits = limits
 
     async def call(self, call: WebCall) -> WebAnswer | NoAnswer:
         """Send the request and read the answer, up to the limits. Once it has a status, there is an answer."""
-        progress = _Progress()
+        progress = Progress()
         was_sent, reason = True, ""
         try:
             async with asyncio.timeout(self._limits.total_seconds):
-                await self._exchange(call, progress)
+                await self._make(call, progress)
+        except GetError as error:
+            was_sent, reason = error.was_sent, error.reason
         except _NOTHING_SENT as error:
             was_sent, reason = False, type(error).__name__
         except (httpx2.HTTPError, httpx2.StreamError, TimeoutError, OSError) as error:
@@ -159,17 +155,22 @@ class WebCaller:
         body = b"".join(progress.parts) if progress.is_whole else b""
         return WebAnswer(status=progress.status, headers=progress.headers, body=body, is_whole=progress.is_whole)
 
-    async def _exchange(self, call: WebCall, progress: "_Progress") -> None:
-        request = self._client.build_request(
-            call.method,
-            call.url,
-            params=list(call.params) or None,
-            headers={"accept": "application/json", **call.headers, "accept-encoding": "identity"},
-            content=call.content,
+    async def _make(self, call: WebCall, progress: Progress) -> None:
+        headers = {"accept": "application/json", **call.headers, "accept-encoding": "identity"}
+        if call.method == "GET" and not call.content:
+            question = question_of(call.url, call.params, headers)
+            if question is not None and self._client.gets.can_ask(question):
+                await self._client.gets.ask(question, progress)
+                return
+        await self._exchange(call, headers, progress)
+
+    async def _exchange(self, call: WebCall, headers: Mapping[str, str], progress: Progress) -> None:
+        request = self._client.general.build_request(
+            call.method, call.url, params=list(call.params) or None, headers=headers, content=call.content
         )
         if (request.url.port or 0) > _PORT_MAX:
             raise httpx2.InvalidURL("no such port")
-        response = await self._client.send(request, stream=True)
+        response = await self._client.general.send(request, stream=True)
         try:
             progress.status = response.status_code
             progress.headers = {name.lower(): value for name, value in response.headers.items()}
@@ -186,11 +187,13 @@ class WebCaller:
             await response.aclose()
 
 
-@dataclass
-class _Progress:
-    """How far a call has come."""
+class SilentCaller(WebCaller):
+    """Makes no calls: for processes that only read what others send."""
 
-    status: int | None = None
-    headers: dict[str, str] = field(default_factory=dict[str, str])
-    parts: list[bytes] = field(default_factory=list[bytes])
-    is_whole: bool = False
+    def __init__(self) -> None:
+        """Nothing is opened."""
+
+    async def call(self, call: WebCall) -> WebAnswer | NoAnswer:
+        """Never send anything."""
+        del call
+        return NoAnswer(was_sent=False, reason="silent")

@@ -9,19 +9,26 @@ a unit of work commits, or if the caller is cancelled, the commit may have happe
 its ids. Times are Unix seconds.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, TypeVar
 
-from yuanjing.domain.catalog import Channel, Offer, Provider
 from yuanjing.domain.holds import Hold
-from yuanjing.domain.identity import ApiKey, Customer
 from yuanjing.domain.ledger import Balances, Entry, Transfer
 from yuanjing.domain.money import Book
-from yuanjing.domain.pricing import ChatPrice
-from yuanjing.domain.usage import PostedUsage
+from yuanjing.domain.statements import AccountMonth
+from yuanjing.ports.accounts import ChallengeTable, FactorTable, SessionTable
+from yuanjing.ports.alerts import AlertTable
+from yuanjing.ports.artifacts import ArtifactTable
+from yuanjing.ports.catalog import CatalogTable
 from yuanjing.ports.damage import Damaged
+from yuanjing.ports.identity import CustomerTable, KeyTable
+from yuanjing.ports.promotions import PromotionTable, RedeemCodeTable
+from yuanjing.ports.receipts import ReceiptKeyTable
+from yuanjing.ports.tasks import TaskTable
+from yuanjing.ports.topups import TopUpTable
+from yuanjing.ports.usages import UsageTable
 
 T = TypeVar("T")
 
@@ -44,8 +51,22 @@ class LedgerTable(Protocol):
         """
         ...
 
+    def lock_balances(
+        self, book: Book, customer_ids: Collection[str], *, is_to_open: bool = False
+    ) -> Mapping[str, Balances]:
+        """What each of these customers has; nobody else moves it until the unit of work ends.
+
+        It is for a decision before `post`. The customers' accounts are locked, in sorted order; books are to be locked
+        in sorted order too. Accounts that do not exist cannot be locked, unless they are to be opened first.
+        """
+        ...
+
     def balances(self, book: Book, customer_id: str) -> Balances:
         """The customer's accounts; zeros if it never had any money."""
+        ...
+
+    def owned(self, book: Book, customer_ids: Collection[str]) -> Mapping[str, int]:
+        """What each of these customers owns: available, held and promotion money together."""
         ...
 
     def account_balances(self, book: Book) -> Mapping[str, int]:
@@ -60,12 +81,20 @@ class LedgerTable(Protocol):
         """Entries of one account, newest first, below `before_version` if given."""
         ...
 
+    def months(self, book: Book, accounts: Collection[str], *, last: int) -> list[AccountMonth]:
+        """What the entries of these customers' accounts come to, up to a month, by account, month and reason."""
+        ...
+
     def transfer(self, transfer_id: str) -> Transfer | None:
         """One transfer by id."""
         ...
 
     def scan_entries(self) -> Iterator[Entry | Damaged]:
         """Every entry ordered by book, account and version, streamed; for `verify`."""
+        ...
+
+    def scan_months(self) -> Iterator[AccountMonth | Damaged]:
+        """Every month of every account by book, account, month and reason, streamed; for `verify`."""
         ...
 
     def scan_transfers(self) -> Iterator[Transfer | Damaged]:
@@ -84,11 +113,11 @@ class HoldSum:
 class HoldTable(Protocol):
     """Holds. Methods that return holds for change lock their rows, in the order of their ids."""
 
-    def add(self, hold: Hold) -> None:
-        """Insert a new hold.
+    def add(self, *holds: Hold) -> None:
+        """Insert new holds.
 
         Raises:
-            AlreadyExistsError: the id exists.
+            AlreadyExistsError: the id of one exists; others may be inserted already.
         """
         ...
 
@@ -211,169 +240,6 @@ class NodeTable(Protocol):
         ...
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class UsageFilter:
-    """Which usage records to list; None means any. `before` is the (posted_at, id) of the last record seen."""
-
-    customer_id: str | None = None
-    key_id: str | None = None
-    book: Book | None = None
-    model: str | None = None
-    before: tuple[float, str] | None = None
-    limit: int = 50
-
-
-class UsageTable(Protocol):
-    """Usage records; written once. `get` and `list` raise `DamagedError` for a row that cannot be read."""
-
-    def add_new(self, usages: Sequence[PostedUsage]) -> set[str]:
-        """Insert those whose id is new and return their ids; others are left as they are."""
-        ...
-
-    def existing(self, usage_ids: Sequence[str]) -> set[str]:
-        """Which of these ids are posted already."""
-        ...
-
-    def get(self, usage_id: str) -> PostedUsage | None:
-        """One record."""
-        ...
-
-    def list(self, where: UsageFilter) -> list[PostedUsage]:
-        """Records, newest first."""
-        ...
-
-    def scan(self) -> Iterator[PostedUsage | Damaged]:
-        """Every record, streamed; for `verify`."""
-        ...
-
-
-class CustomerTable(Protocol):
-    """Customers."""
-
-    def add(self, customer: Customer) -> None:
-        """Insert.
-
-        Raises:
-            AlreadyExistsError: the id or the mobile exists.
-        """
-        ...
-
-    def get(self, customer_id: str) -> Customer | None:
-        """One customer by id."""
-        ...
-
-    def by_mobile(self, mobile: str) -> Customer | None:
-        """One customer by E.164 mobile number."""
-        ...
-
-    def list(self, *, after: str | None, limit: int) -> list[Customer]:
-        """Customers in the order of their ids, above `after`."""
-        ...
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class KeyBudget:
-    """Where a key's budget stands in its current period."""
-
-    period_start: float
-    spent_nanos: int
-    held_nanos: int
-
-
-class KeyTable(Protocol):
-    """API keys and their budgets."""
-
-    def add(self, key: ApiKey) -> None:
-        """Insert, with an empty budget.
-
-        Raises:
-            AlreadyExistsError: the id, public id or digest exists.
-            NotFoundError: no such customer.
-        """
-        ...
-
-    def get(self, key_id: str) -> ApiKey | None:
-        """One key by `key_…` id."""
-        ...
-
-    def by_public_id(self, public_id: str) -> ApiKey | None:
-        """One key by the eight characters in its written form; revoked and expired ones too."""
-        ...
-
-    def list(self, customer_id: str, *, after: str | None, limit: int) -> list[ApiKey]:
-        """A customer's keys in the order of their ids, above `after`."""
-        ...
-
-    def revoke(self, key_id: str, at: float) -> bool:
-        """Revoke; False if it does not exist or is revoked already."""
-        ...
-
-    def budget(self, key_id: str) -> KeyBudget | None:
-        """Where the budget stands, locked; None if the key does not exist."""
-        ...
-
-    def scan_budgets(self) -> Iterator[tuple[str, KeyBudget]]:
-        """Where every key's budget stands, streamed; for `verify`."""
-        ...
-
-    def save_budget(self, key_id: str, budget: KeyBudget) -> None:
-        """Write it.
-
-        Raises:
-            NotFoundError: no such key.
-        """
-        ...
-
-
-class CatalogTable(Protocol):
-    """Providers, offers, prices and channels."""
-
-    def save_provider(self, provider: Provider) -> None:
-        """Insert or replace."""
-        ...
-
-    def providers(self) -> list[Provider]:
-        """All, by id."""
-        ...
-
-    def save_offer(self, offer: Offer) -> None:
-        """Insert or replace by id."""
-        ...
-
-    def offers(self) -> list[Offer]:
-        """All, by model and id, disabled ones too."""
-        ...
-
-    def add_price(self, price: ChatPrice) -> None:
-        """Insert a new version.
-
-        Raises:
-            AlreadyExistsError: the id, or that version of the offer, exists.
-            NotFoundError: no such offer.
-        """
-        ...
-
-    def prices(self, offer_id: str | None = None) -> list[ChatPrice]:
-        """Every version, by offer and version; of one offer if given."""
-        ...
-
-    def price(self, price_id: str) -> ChatPrice | None:
-        """One version."""
-        ...
-
-    def save_channel(self, channel: Channel) -> None:
-        """Insert or replace by id.
-
-        Raises:
-            NotFoundError: no such provider.
-        """
-        ...
-
-    def channels(self) -> list[Channel]:
-        """All, by id."""
-        ...
-
-
 class Topic(StrEnum):
     """What a signal is about."""
 
@@ -465,6 +331,56 @@ class Tx(Protocol):
     @property
     def signals(self) -> SignalTable:
         """Hints to the gateway processes."""
+        ...
+
+    @property
+    def tasks(self) -> TaskTable:
+        """Video tasks and their history."""
+        ...
+
+    @property
+    def artifacts(self) -> ArtifactTable:
+        """Files of tasks."""
+        ...
+
+    @property
+    def challenges(self) -> ChallengeTable:
+        """Codes that were sent."""
+        ...
+
+    @property
+    def sessions(self) -> SessionTable:
+        """Browsers in which customers are signed in."""
+        ...
+
+    @property
+    def factors(self) -> FactorTable:
+        """Passwords and one-time passwords."""
+        ...
+
+    @property
+    def topups(self) -> TopUpTable:
+        """Top-ups, refunds and notifications."""
+        ...
+
+    @property
+    def alerts(self) -> AlertTable:
+        """Notices about low balances."""
+        ...
+
+    @property
+    def receipt_keys(self) -> ReceiptKeyTable:
+        """The public keys of receipts."""
+        ...
+
+    @property
+    def promotions(self) -> PromotionTable:
+        """Lots of promotion money."""
+        ...
+
+    @property
+    def redeem_codes(self) -> RedeemCodeTable:
+        """Codes for promotion money."""
         ...
 
 

@@ -24,11 +24,15 @@ class ProbeTarget:
         base_url: the channel's address.
         credential: in plain text, or empty.
         model: the provider's name of a model to send one tiny chat to; None asks for its list of models, for free.
+        protocol: the provider's wire protocol; those of video are asked for a task that does not exist, for free.
+        quirks: names of deviations from it, of the provider's row.
     """
 
     base_url: str
     credential: str
     model: str | None = None
+    protocol: str = "openai_compatible"
+    quirks: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"ProbeTarget({self.base_url!r})"
@@ -84,11 +88,13 @@ class TaskRef:
 
     Attributes:
         submitted_at: Unix time of the submission by our clock; some lists are asked for by time only.
+        roles: of the files that were submitted; not every answer tells what was asked for.
     """
 
     upstream_task_id: str
     model: str
     submitted_at: float
+    roles: tuple[MediaRole, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,6 +121,8 @@ class CallbackKind(StrEnum):
     """It sends none."""
     UNSIGNED = "unsigned"
     """Nothing: only the unguessable address speaks for it."""
+    EVENTS = "events"
+    """Nothing either, and submissions cannot ask for them: an operator registers our address for a whole account."""
     SIGNED = "signed"
     """That it comes from the holder of the credential, but not what it says: bodies are not signed."""
 

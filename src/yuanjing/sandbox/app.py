@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 from yuanjing.kit.clock import Clock, SystemClock
 from yuanjing.sandbox import pages
+from yuanjing.sandbox.alipay.options import AlipayOptions
 from yuanjing.sandbox.asgi import (
     App,
     ClientLeftError,
@@ -19,8 +21,12 @@ from yuanjing.sandbox.asgi import (
 from yuanjing.sandbox.chat.service import ChatSimulator
 from yuanjing.sandbox.journal import Entry, Journal
 from yuanjing.sandbox.options import SandboxOptions
+from yuanjing.sandbox.sms.service import SmsSimulator
 from yuanjing.sandbox.video.service import VideoSimulator
 from yuanjing.sandbox.video.tasks import Render
+
+if TYPE_CHECKING:
+    from yuanjing.sandbox.alipay.service import AlipaySimulator
 
 Simulator = Callable[[Request, Reply, Entry], Awaitable[bool]]
 
@@ -37,7 +43,10 @@ class _Sandbox:
         self._journal = Journal(options.journal_length)
         self._chat = ChatSimulator(options, clock)
         self._video = VideoSimulator(options, clock, render)
-        self._simulators: tuple[Simulator, ...] = (self._video.handle, self._chat.handle)
+        self._alipay = None if options.alipay is None else _new_alipay(options.alipay, clock, options.public_base_url)
+        others = () if self._alipay is None else (self._alipay.handle,)
+        self._sms = SmsSimulator(options.sms, clock)
+        self._simulators: tuple[Simulator, ...] = (*others, self._sms.handle, self._video.handle, self._chat.handle)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection's event; see ASGI."""
@@ -66,16 +75,25 @@ class _Sandbox:
                 self._close(entry, reply, began)
 
     async def _live(self, receive: Receive, send: Send) -> None:
-        """From the server's start to its stop: callbacks are posted in between."""
+        """From the server's start to its stop: callbacks and notifications are posted in between."""
         async with asyncio.TaskGroup() as group:
             self._video.start(group)
+            if self._alipay is not None:
+                self._alipay.start(group)
             try:
-                await _lifespan(receive, send)
+                await receive()
+                await send({"type": "lifespan.startup.complete"})
+                await receive()
             finally:
                 self._video.stop()
+                if self._alipay is not None:
+                    await self._alipay.stop()
+        await send({"type": "lifespan.shutdown.complete"})
 
     def _body_bytes_max(self, path: str) -> int:
         options = self._options
+        if self._alipay is not None and self._alipay.claims(path):
+            return self._alipay.body_bytes_max
         return options.video_body_bytes_max if self._video.claims(path) else options.body_bytes_max
 
     async def _simulate(self, request: Request, reply: Reply, entry: Entry, began: float) -> None:
@@ -93,9 +111,7 @@ class _Sandbox:
         entry.ended = True
 
 
-async def _lifespan(receive: Receive, send: Send) -> None:
-    while True:
-        message = await receive()
-        await send({"type": f"{message['type']}.complete"})
-        if message["type"] == "lifespan.shutdown":
-            return
+def _new_alipay(options: AlipayOptions, clock: Clock, public_base_url: str | None) -> "AlipaySimulator":
+    from yuanjing.sandbox.alipay.service import AlipaySimulator  # noqa: PLC0415  # its libraries take a while to import
+
+    return AlipaySimulator(options, clock, public_base_url)

@@ -1,7 +1,10 @@
 """Everything about the sandbox that can be tuned, in one value that the caller makes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from yuanjing.sandbox.alipay.options import AlipayOptions
+from yuanjing.sandbox.sms.options import SmsOptions
 
 DEFAULT_CREDENTIAL = "sandbox-key"
 
@@ -37,6 +40,7 @@ class SandboxOptions:
         video_concurrency: how many tasks of one credential run at once, the others wait; None: no limit.
         video_submits_per_minute: submissions of one credential that are taken, the others get 429; None: no limit.
         video_queries_per_second: queries of one credential likewise; None: no limit.
+        video_lists_per_second: those of them that are Ark's lists (1, third parties say); None: no limit of their own.
         video_fault_wait_max_seconds: the longest queue that a magic word may ask for.
         video_tasks_max: how many tasks are remembered; the oldest go.
         video_body_bytes_max: the largest request to the video protocols, uploads included.
@@ -49,6 +53,8 @@ class SandboxOptions:
         callback_wait_seconds: how long a callback's receiver may take to answer (Ark: 5 s).
         callback_retries: how often a callback is repeated that failed (Ark, Vidu: 3).
         callback_pause_seconds: pause before a callback is repeated; scaled.
+        alipay: the merchant of the simulated Alipay; None: there is none.
+        sms: the accounts at the simulated vendors of messages.
     """
 
     credentials: frozenset[str] = frozenset({DEFAULT_CREDENTIAL})
@@ -75,6 +81,7 @@ class SandboxOptions:
     video_concurrency: int | None = None
     video_submits_per_minute: int | None = None
     video_queries_per_second: int | None = None
+    video_lists_per_second: int | None = None
     video_fault_wait_max_seconds: float = 86_400.0
     video_tasks_max: int = 100_000
     video_body_bytes_max: int = 256 * 1024 * 1024
@@ -87,3 +94,5 @@ class SandboxOptions:
     callback_wait_seconds: float = 5.0
     callback_retries: int = 3
     callback_pause_seconds: float = 1.0
+    alipay: AlipayOptions | None = None
+    sms: SmsOptions = field(default_factory=SmsOptions)

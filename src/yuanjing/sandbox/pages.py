@@ -59,6 +59,7 @@ async def _index(request: Request, reply: Reply) -> None:
             _video_word(word): {"effect": doc.effect, "default": doc.default} for word, doc in WORDS.items()
         },
         "video_bases": VIDEO_BASES,
+        "messages": "/sms/",
         "journal": "/sandbox/journal",
     }
     await reply.json(200, body)
@@ -92,5 +93,6 @@ def _page() -> str:
         f"<table><tr><th>Word<th>In a stream<th>In a plain answer</tr>{words}</table>"
         f"<h2>Flavours</h2><ul>{bases}</ul>"
         f"<h2>Video</h2><ul>{video}</ul><p>Put magic words into the prompt; several may stand together.</p>"
-        f"<table><tr><th>Word<th>Effect</tr>{effects}</table><p><a href=/sandbox/journal>Journal</a></p></html>"
+        f"<table><tr><th>Word<th>Effect</tr>{effects}</table><p><a href=/sandbox/journal>Journal</a>, "
+        "<a href=/sms/>messages to mobiles</a></p></html>"
     )

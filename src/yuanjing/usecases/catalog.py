@@ -8,14 +8,17 @@ from yuanjing.domain.catalog import Channel, Offer, Provider
 from yuanjing.domain.errors import InvalidInputError, NotFoundError
 from yuanjing.domain.pricing import ChatPrice, ChatTier, current_price
 from yuanjing.domain.usage import COUNT_MAX
+from yuanjing.domain.video_pricing import OfferPrice, VideoPrice, VideoRate
 from yuanjing.kit.clock import Clock
 from yuanjing.kit.ids import sortable_id
 from yuanjing.kit.tomlfile import Problem
 from yuanjing.ports.store import Store, Topic, Tx
-from yuanjing.usecases.catalog_documents import CatalogDocument, CatalogError, OfferDraft, PriceDraft
+from yuanjing.usecases.catalog_documents import CatalogDocument, CatalogError, OfferDraft
+from yuanjing.usecases.price_documents import PriceDraft, check_rates
 
 SOURCE_LENGTH_MAX = 300
 TIERS_MAX = 20
+RATES_MAX = 100
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,7 +41,7 @@ class DirectoryData:
 
     providers: tuple[Provider, ...]
     offers: tuple[Offer, ...]
-    prices: tuple[ChatPrice, ...]
+    prices: tuple[OfferPrice, ...]
     channels: tuple[Channel, ...]
 
 
@@ -47,7 +50,7 @@ class OfferInfo:
     """An offer with the price in force now, if any."""
 
     offer: Offer
-    price: ChatPrice | None
+    price: OfferPrice | None
     is_enabled: bool
 
 
@@ -126,14 +129,14 @@ async def get_offer(store: Store, clock: Clock, name: str) -> OfferInfo:
     return await store.read(work)
 
 
-async def list_prices(store: Store, name: str) -> tuple[Offer, list[ChatPrice]]:
+async def list_prices(store: Store, name: str) -> tuple[Offer, list[OfferPrice]]:
     """An offer and every version of its price, oldest first.
 
     Raises:
         NotFoundError: no such offer.
     """
 
-    def work(tx: Tx) -> tuple[Offer, list[ChatPrice]]:
+    def work(tx: Tx) -> tuple[Offer, list[OfferPrice]]:
         offer = find_offer(tx, name)
         return offer, tx.catalog.prices(offer.id)
 
@@ -145,32 +148,30 @@ async def set_price(
     clock: Clock,
     name: str,
     *,
-    tiers: Sequence[ChatTier],
+    terms: Sequence[ChatTier] | Sequence[VideoRate],
     source: str,
     effective_from: dt.datetime | None = None,
-) -> ChatPrice:
-    """Add a new version of an offer's price, in force at once or from a later time.
+) -> OfferPrice:
+    """Add a new version of an offer's price, in force at once or from a later time: tiers of chat, rates of video.
 
     Raises:
         NotFoundError: no such offer.
-        InvalidInputError: the tiers do not cover the model's context, or the time is before an earlier version's.
+        InvalidInputError: the terms do not cover what the offer admits, or the time is before an earlier version's.
     """
     if not source.strip() or len(source) > SOURCE_LENGTH_MAX:
         raise InvalidInputError("source: say where the price is from, with its date", param="source")
-    _check_tiers(tiers)
 
-    def work(tx: Tx) -> ChatPrice:
+    def work(tx: Tx) -> OfferPrice:
         offer = find_offer(tx, name)
-        bound = tiers[-1].input_up_to
-        if bound is not None and offer.chat is not None and bound < offer.chat.context_tokens:
-            message = f"the last tier ends at {bound} tokens, below the model's {offer.chat.context_tokens}"
-            raise InvalidInputError(message, param="tiers")
+        tiers = tuple(term for term in terms if isinstance(term, ChatTier))
+        rates = tuple(term for term in terms if isinstance(term, VideoRate))
+        _check_terms(offer, tiers, rates)
         start = effective_from or clock.now()
         versions = tx.catalog.prices(offer.id)
         if versions and start < versions[-1].effective_from:
             message = f"version {versions[-1].version} begins later, at {versions[-1].effective_from.isoformat()}"
             raise InvalidInputError(f"effective_from: {message}", param="effective_from")
-        draft = PriceDraft(effective_from=start, tiers=tuple(tiers), source=source.strip())
+        draft = PriceDraft(effective_from=start, tiers=tiers, rates=rates, source=source.strip())
         price = _new_version(offer.id, versions, draft, clock)
         tx.catalog.add_price(price)
         tx.signals.emit(Topic.CATALOG, "", clock.unix())
@@ -184,20 +185,25 @@ def find_offer(tx: Tx, name: str) -> Offer:
 
     Raises:
         NotFoundError: there is none.
+        InvalidInputError: the name is a model's that several offers have; their ids tell them apart.
     """
-    for offer in tx.catalog.offers():
-        if name in (offer.id, offer.model, *offer.aliases):
-            return offer
-    raise NotFoundError(f"there is no offer {name[:60]!r}", param="offer")
+    found = [offer for offer in tx.catalog.offers() if name in offer.names]
+    exact = next((offer for offer in found if offer.id == name), None)
+    if exact is not None or len(found) == 1:
+        return exact or found[0]
+    if not found:
+        raise NotFoundError(f"there is no offer {name[:60]!r}", param="offer")
+    which = ", ".join(f"{offer.id} ({offer.operation.value})" for offer in found)
+    raise InvalidInputError(f"{name[:60]!r} is several offers: {which}; name one by its id", param="offer")
 
 
-def _info(offer: Offer, prices: Iterable[ChatPrice], clock: Clock) -> OfferInfo:
+def _info(offer: Offer, prices: Iterable[OfferPrice], clock: Clock) -> OfferInfo:
     now = clock.now()
     return OfferInfo(offer=offer, price=current_price(prices, now), is_enabled=offer.is_enabled(now))
 
 
-def _by_offer(prices: Iterable[ChatPrice]) -> dict[str, list[ChatPrice]]:
-    groups: dict[str, list[ChatPrice]] = {}
+def _by_offer(prices: Iterable[OfferPrice]) -> dict[str, list[OfferPrice]]:
+    groups: dict[str, list[OfferPrice]] = {}
     for price in prices:
         groups.setdefault(price.offer_id, []).append(price)
     return groups
@@ -208,34 +214,61 @@ def _import_prices(tx: Tx, clock: Clock, drafts: Iterable[OfferDraft]) -> Iterab
     for draft in drafts:
         versions = known.get(draft.offer.id, [])
         new = draft.price
-        if new is None or any((old.tiers, old.source) == (new.tiers, new.source) for old in versions):
+        if new is None or any(_is_same(old, new) for old in versions):
             continue
         price = _new_version(draft.offer.id, versions, new, clock)
         tx.catalog.add_price(price)
         yield draft.offer.model, price.version
 
 
-def _new_version(offer_id: str, versions: Sequence[ChatPrice], draft: PriceDraft, clock: Clock) -> ChatPrice:
+def _is_same(price: OfferPrice, draft: PriceDraft) -> bool:
+    terms = price.tiers if isinstance(price, ChatPrice) else price.rates
+    return (terms, price.source) == (draft.tiers or draft.rates, draft.source)
+
+
+def _new_version(offer_id: str, versions: Sequence[OfferPrice], draft: PriceDraft, clock: Clock) -> OfferPrice:
     """The next version; it never begins before an earlier one, so the newest that has begun is in force."""
     newest = versions[-1] if versions else None
     start = draft.effective_from.astimezone(dt.UTC)
+    id_, version = sortable_id("price"), newest.version + 1 if newest else 1
+    effective_from = max(start, newest.effective_from) if newest else start
+    if draft.rates:
+        return VideoPrice(
+            id=id_,
+            offer_id=offer_id,
+            version=version,
+            effective_from=effective_from,
+            rates=draft.rates,
+            source=draft.source,
+            created_at=clock.now(),
+        )
     return ChatPrice(
-        id=sortable_id("price"),
+        id=id_,
         offer_id=offer_id,
-        version=newest.version + 1 if newest else 1,
-        effective_from=max(start, newest.effective_from) if newest else start,
+        version=version,
+        effective_from=effective_from,
         tiers=draft.tiers,
         source=draft.source,
         created_at=clock.now(),
     )
 
 
-def _check_tiers(tiers: Sequence[ChatTier]) -> None:
-    if not 1 <= len(tiers) <= TIERS_MAX:
-        raise InvalidInputError(f"tiers: from 1 to {TIERS_MAX}", param="tiers")
+def _check_terms(offer: Offer, tiers: Sequence[ChatTier], rates: Sequence[VideoRate]) -> None:
+    if offer.video is not None:
+        problems = check_rates(offer, rates) if rates and not tiers else ["a video is priced by rates"]
+        if len(rates) > RATES_MAX:
+            problems = [f"at most {RATES_MAX}"]
+        if problems:
+            raise InvalidInputError(f"rates: {'; '.join(problems)}", param="rates")
+        return
+    if rates or not 1 <= len(tiers) <= TIERS_MAX:
+        raise InvalidInputError(f"tiers: from 1 to {TIERS_MAX}, and no rates of video", param="tiers")
     bounds = [COUNT_MAX if tier.input_up_to is None else tier.input_up_to for tier in tiers]
     if bounds != sorted(set(bounds)):
         raise InvalidInputError("tiers: in rising order, only the last without a bound", param="tiers")
+    if offer.chat is not None and bounds[-1] < offer.chat.context_tokens:
+        message = f"the last tier ends at {bounds[-1]} tokens, below the model's {offer.chat.context_tokens}"
+        raise InvalidInputError(message, param="tiers")
 
 
 def _duplicates(documents: Sequence[CatalogDocument]) -> Iterable[Problem]:
@@ -272,4 +305,4 @@ def _misfits(
 
 
 def _names(offer: Offer) -> list[tuple[str, str]]:
-    return [(offer.operation.value, name) for name in (offer.id, offer.model, *offer.aliases)]
+    return [(offer.operation.value, name) for name in offer.names]

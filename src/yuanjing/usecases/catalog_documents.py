@@ -13,13 +13,15 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from yuanjing.domain.catalog import ChatLimits, Offer, OnDisconnect, Operation, Provider
-from yuanjing.domain.errors import InvalidAmountError, InvalidInputError
-from yuanjing.domain.money import parse_amount
-from yuanjing.domain.pricing import RATE_NANOS_MAX, ChatTier
-from yuanjing.domain.usage import COUNT_MAX
+from yuanjing.domain.errors import InvalidInputError
 from yuanjing.kit.tomlfile import Document, Problem, Table
+from yuanjing.usecases.price_documents import PriceDraft, check_rates, read_price
+from yuanjing.usecases.video_documents import PLAIN, read_limits, read_spec
+from yuanjing.usecases.video_parameters import read_parameters
 
-PROTOCOLS = ("openai_compatible",)
+CHAT_PROTOCOL = "openai_compatible"
+VIDEO_PROTOCOLS = ("dashscope", "ark", "vidu")
+PROTOCOLS = (CHAT_PROTOCOL, *VIDEO_PROTOCOLS)
 QUIRKS = (
     "credential_optional",
     "either_token_limit",
@@ -31,13 +33,24 @@ QUIRKS = (
     "usage_cache_hit_tokens",
     "usage_cached_tokens_on_top",
     "usage_in_choice",
+    "wrapped_in_data",
 )
 _NAME = r"[a-z0-9][a-z0-9._-]{0,63}"
 _MODEL = r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}"
 _OFFER_ID = r"[A-Za-z0-9_-]{21}"
 _ADDRESS = r"https?://[^\s/?#@]+(/[^\s?#]*[^\s?#/])?"
-_AMOUNT_WORDS = 'an amount of CNY per million tokens in quotes, such as "2.5"'
 _TOKENS_MAX = 10**9
+_FIELD = r"[A-Za-z][A-Za-z0-9_.-]{0,63}"
+_REFUSED_MAX = 50
+PRICED_FIELDS = ("service_tier", "enable_search", "search_options", "web_search_options", "enable_code_interpreter")
+"""Fields for which providers are known to charge more; refused by an offer whose file says nothing of it."""
+PRICED_TOOLS = ("builtin_function", "code_interpreter", "web_search")
+"""Likewise types of tools that a provider runs itself."""
+READ_FIELDS = frozenset({
+    "llmid", "max_completion_tokens", "max_tokens", "messages", "model", "n", "prompt", "stream", "stream_options",
+    "sys_prompt", "tools",
+})  # fmt: skip
+"""Fields that the platform reads itself; an offer cannot refuse them."""
 
 
 class CatalogError(InvalidInputError):
@@ -48,15 +61,6 @@ class CatalogError(InvalidInputError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__("\n".join(map(str, problems)))
         self.problems = tuple(problems)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PriceDraft:
-    """A price as a file has it, without a version."""
-
-    effective_from: dt.datetime
-    tiers: tuple[ChatTier, ...]
-    source: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,11 +101,31 @@ def parse_document(name: str, text: str) -> CatalogDocument:
 
 def shipped_documents() -> list[CatalogDocument]:
     """The catalogue that comes with the program."""
+    return [parse_document(name, text) for name, text in _shipped_texts()]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShippedNames:
+    """What the shipped catalogue holds: ids of providers, and models of offers by their ids."""
+
+    providers: tuple[str, ...]
+    offers: Mapping[str, str]
+
+
+def shipped_names() -> ShippedNames:
+    """The names alone, which every start looks at: reading all of it takes six times as long."""
+    documents = [tomllib.loads(text) for _, text in _shipped_texts()]
+    offers = [document["offer"] for document in documents if "offer" in document]
+    return ShippedNames(
+        providers=tuple(str(one["id"]) for document in documents for one in document.get("provider", ())),
+        offers={str(offer["id"]): str(offer["model"]) for offer in offers},
+    )
+
+
+def _shipped_texts() -> list[tuple[str, str]]:
     folder = importlib.resources.files("yuanjing") / "catalog"
     files = [folder / "providers.toml", *sorted((folder / "offers").iterdir(), key=lambda file: file.name)]
-    return [
-        parse_document(file.name, file.read_text(encoding="utf-8")) for file in files if file.name.endswith(".toml")
-    ]
+    return [(file.name, file.read_text(encoding="utf-8")) for file in files if file.name.endswith(".toml")]
 
 
 def _read_provider(table: Table) -> Provider:
@@ -109,15 +133,21 @@ def _read_provider(table: Table) -> Provider:
     for quirk in quirks:
         if quirk not in QUIRKS:
             table.report(f"`quirks` does not know {quirk!r}; known are: {', '.join(QUIRKS)}", "quirks")
+    protocol = table.choice("protocol", PROTOCOLS)
+    makes_videos = protocol in VIDEO_PROTOCOLS
+    video = table.table("video", is_required=makes_videos)
+    if video is not None and not makes_videos:
+        table.report(f"[provider.video] is for the protocols {', '.join(VIDEO_PROTOCOLS)}", "video")
     provider = Provider(
         id=table.text("id", pattern=_NAME, words="a lower-case name"),
         label=table.text("label"),
         label_zh=table.text("label_zh"),
-        protocol=table.choice("protocol", PROTOCOLS),
+        protocol=protocol,
         base_url=table.text("base_url", pattern=_ADDRESS, words="an http(s) address without a slash at the end"),
-        sandbox_path=table.text("sandbox_path", pattern=r"(/[\w.-]+)+", words="a path such as /openai/v1"),
+        sandbox_path=table.text("sandbox_path", pattern=r"(/[\w.-]+)*", words="a path such as /openai/v1"),
         on_disconnect=OnDisconnect(table.choice("on_disconnect", [v.value for v in OnDisconnect], "cancel")),
         quirks=quirks,
+        video=None if video is None else read_limits(video),
     )
     table.finish()
     return provider
@@ -131,7 +161,10 @@ def _read_offer_file(document: Document) -> OfferDraft | None:
             price.report("a [price] needs an [offer] in the same file")
         return None
     offer = _read_offer(table)
-    draft = _read_price(price, offer) if price else None
+    draft = read_price(price, offer) if price else None
+    if price and draft and offer.video and not document.problems:
+        for problem in check_rates(offer, draft.rates):
+            price.report(problem, "rate")
     return OfferDraft(offer=offer, price=draft, line=document.line_of(("offer",)))
 
 
@@ -139,21 +172,33 @@ def _read_offer(table: Table) -> Offer:
     providers = table.mapping("providers")
     if not providers:
         table.report('`providers` is missing; add which providers serve it: { dashscope = "qwen3-max" }', "providers")
-    chat = table.table("chat", is_required=True)
-    limits = _read_limits(chat) if chat else None
+    id_ = table.text("id", pattern=_OFFER_ID, words="21 characters of A-Z a-z 0-9 _ -")
+    model = table.text("model", pattern=_MODEL, words="a model name")
+    operation = Operation(table.choice("operation", [operation.value for operation in Operation]))
+    part = table.table("chat" if operation is Operation.CHAT else "video", is_required=True)
+    limits, spec = None, None
+    if operation is Operation.CHAT:
+        limits = _read_limits(part) if part else None
+        parameters = _read_parameters(table.table("parameters"), limits.refused_fields if limits else ())
+    else:
+        spec, strategy = read_spec(part, model) if part else (None, PLAIN)
+        providers = {**providers, **strategy.providers}
+        own = table.table("parameters", is_required=True)
+        parameters = read_parameters(own, id_, spec, strategy) if own and spec else {}
     is_enabled = table.flag("enabled", default=True)
     until = table.moment("enabled_until")
     offer = Offer(
-        id=table.text("id", pattern=_OFFER_ID, words="21 characters of A-Z a-z 0-9 _ -"),
-        model=table.text("model", pattern=_MODEL, words="a model name"),
-        operation=Operation(table.choice("operation", [Operation.CHAT.value])),
+        id=id_,
+        model=model,
+        operation=operation,
         label=table.text("label"),
         provider_label=table.text("provider_label"),
         providers=providers,
         chat=limits,
+        video=spec,
         aliases=table.texts("aliases"),
         capabilities=table.texts("capabilities"),
-        parameters=_read_parameters(table.table("parameters")),
+        parameters=parameters,
         description=table.text("description", ""),
         description_zh=table.text("description_zh", ""),
         enabled_from=table.moment("enabled_from"),
@@ -181,64 +226,30 @@ def _read_limits(table: Table) -> ChatLimits:
         image_tokens_max=table.integer("image_tokens_max", 16_384, high=10_000_000),
         bytes_per_token=table.integer("bytes_per_token", 3, low=1, high=16),
         choices_max=table.integer("choices_max", 8, low=1, high=128),
+        refused_fields=_read_refused(table, "refused_fields", PRICED_FIELDS),
+        refused_tools=_read_refused(table, "refused_tools", PRICED_TOOLS),
     )
+    for name in limits.refused_fields:
+        if name in READ_FIELDS:
+            table.report(f"`refused_fields` cannot have {name!r}, which the platform reads itself", "refused_fields")
+    if "function" in limits.refused_tools:
+        table.report("`refused_tools` cannot have 'function': the client runs those itself", "refused_tools")
     table.finish()
     return limits
 
 
-def _read_price(table: Table, offer: Offer) -> PriceDraft | None:
-    effective = table.moment("effective_from", is_required=True)
-    source = table.text("source", words="text: where the numbers are from, with its date")
-    if source and not re.search(r"\b20\d\d-\d\d-\d\d\b", source):
-        table.report("`source` must name its date, such as 2026-06-30", "source")
-    items = table.tables("tier")
-    if not items:
-        table.report("a price needs at least one [[price.tier]]")
-    tiers = [_read_tier(item) for item in items]
-    bounds = [COUNT_MAX if tier.input_up_to is None else tier.input_up_to for tier in tiers]
-    if bounds != sorted(set(bounds)):
-        table.report("the tiers must come in rising order of `input_up_to`; only the last may be without it", "tier")
-    table.finish()
-    if effective is None:
-        return None
-    if offer.chat and tiers and bounds[-1] < offer.chat.context_tokens:
-        table.report(
-            f"the last tier ends at {bounds[-1]} tokens, below the model's {offer.chat.context_tokens}; "
-            "leave its `input_up_to` out",
-            "tier",
-        )
-    return PriceDraft(effective_from=effective, tiers=tuple(tiers), source=source)
-
-
-def _read_tier(table: Table) -> ChatTier:
-    bound = table.integer("input_up_to", low=1, high=COUNT_MAX - 1) if "input_up_to" in table else None
-    tier = ChatTier(
-        input_up_to=bound,
-        input_nanos=_read_rate(table, "input") or 0,
-        output_nanos=_read_rate(table, "output") or 0,
-        cache_read_nanos=_read_rate(table, "cache_read", is_required=False),
-        cache_write_nanos=_read_rate(table, "cache_write", is_required=False),
-    )
-    table.finish()
-    return tier
-
-
-def _read_rate(table: Table, key: str, *, is_required: bool = True) -> int | None:
-    if key not in table and not is_required:
+def _read_refused(table: Table, key: str, usual: tuple[str, ...]) -> tuple[str, ...]:
+    """A list of names; the usual one if it is not given, so that only who knows the price can offer more."""
+    if key not in table:
         table.skip(key)
-        return None
-    text = table.text(key, words=_AMOUNT_WORDS)
-    if not text:
-        return None
-    try:
-        rate = parse_amount(text)
-    except InvalidAmountError as error:
-        table.report(f"`{key}`: {error.message}", key)
-        return None
-    if rate > RATE_NANOS_MAX:
-        table.report(f"`{key}` is above the dearest rate that may be set, one million CNY", key)
-        return None
-    return rate
+        return usual
+    names = table.texts(key)
+    if len(names) > _REFUSED_MAX:
+        table.report(f"`{key}` must have at most {_REFUSED_MAX} names", key)
+    for name in names:
+        if not re.fullmatch(_FIELD, name):
+            table.report(f"`{key}` must have names as requests do, not {name[:40]!r}", key)
+    return names
 
 
 @functools.cache
@@ -247,8 +258,8 @@ def _base_parameters(name: str) -> Mapping[str, object]:
     return tomllib.loads(file.read_text(encoding="utf-8"))
 
 
-def _read_parameters(table: Table | None) -> dict[str, object]:
-    """The JSON Schema of an offer: the shared base, without some parameters and with others."""
+def _read_parameters(table: Table | None, refused: tuple[str, ...]) -> dict[str, object]:
+    """The JSON Schema of an offer: the shared base, without some parameters and with others; none that is refused."""
     base = _base_parameters("chat")
     properties = dict(cast("Mapping[str, object]", base["properties"]))
     if table is not None:
@@ -260,6 +271,8 @@ def _read_parameters(table: Table | None) -> dict[str, object]:
             if changes is not None and not isinstance(change, dict):
                 changes.report(f"`{name}` must be a table of JSON Schema keywords", name)
                 continue
+            if changes is not None and name in refused:
+                changes.report(f"`{name}` is among `refused_fields`, also where that is left out; take one away", name)
             old = cast("Mapping[str, object]", properties.get(name, {}))
             properties[name] = {**old, **cast("dict[str, object]", change)}
         table.finish()

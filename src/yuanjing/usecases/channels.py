@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from yuanjing.domain.catalog import CHANNEL_CONNECTIONS_MAX, Channel, Provider
+from yuanjing.domain.catalog import CHANNEL_CONNECTIONS_MAX, Channel, Provider, upstream_model
 from yuanjing.domain.errors import InvalidInputError, NotFoundError
 from yuanjing.domain.money import Book
 from yuanjing.kit.baseurl import parse_base_url
@@ -149,27 +149,40 @@ async def check_channel(
 ) -> ProbeReport:
     """Try a channel with one small request: its list of models, or one tiny chat if a model is named.
 
+    A provider of videos is asked for a task that does not exist.
+
     Raises:
         NotFoundError: no such channel or offer, or the channel's provider does not serve the offer.
+        InvalidInputError: a model is named, but its video would cost money.
     """
 
-    def work(tx: Tx) -> tuple[Channel, str | None]:
+    def work(tx: Tx) -> tuple[Channel, Provider, str | None]:
         channel = _channel(tx, channel_id)
+        provider = _provider(tx, channel.provider_id)
         if model is None:
-            return channel, None
+            return channel, provider, None
+        if provider.video is not None:
+            raise InvalidInputError("a video costs money; test the channel without a model", param="model")
         offer = find_offer(tx, model)
-        name = channel.upstream_models.get(offer.id) or offer.providers.get(channel.provider_id)
+        name = upstream_model(offer, offer.model, provider.id, channel.upstream_models)
         if name is None:
             raise NotFoundError(f"{channel.provider_id} does not serve {offer.model}", param="model")
-        return channel, name
+        return channel, provider, name
 
-    channel, upstream_model = await store.read(work)
+    channel, provider, name = await store.read(work)
     try:
         credential = box.open(channel.credential, channel.credential_context).decode()
     except SecretBoxError as error:
         message = f"the stored credential cannot be opened ({error}); give it again: yuanjing channel update"
         return ProbeReport(is_ok=False, status=None, message=message, duration_ms=0)
-    return await probe.probe(ProbeTarget(base_url=channel.base_url, credential=credential, model=upstream_model))
+    target = ProbeTarget(
+        base_url=channel.base_url,
+        credential=credential,
+        model=name,
+        protocol=provider.protocol,
+        quirks=provider.quirks,
+    )
+    return await probe.probe(target)
 
 
 async def ensure_sandbox_channels(
@@ -197,6 +210,49 @@ async def ensure_sandbox_channels(
         return changed
 
     return await store.write(work)
+
+
+async def add_sandbox_channels(store: Store, clock: Clock, box: SecretBox) -> list[Channel]:
+    """Give providers that are new here a channel into the sandbox that the others' channels lead to, if there is one.
+
+    Returns those that were made; all others stay as they are.
+    """
+
+    def work(tx: Tx) -> list[Channel]:
+        providers = tx.catalog.providers()
+        existing = {channel.id: channel for channel in tx.catalog.channels()}
+        sandbox = _sandbox_of(box, providers, existing)
+        if sandbox is None:
+            return []
+        base_url, credential = sandbox
+        made = [
+            _seal(box, provider, _sandbox_channel(provider, base_url + provider.sandbox_path, clock), credential)
+            for provider in providers
+            if _sandbox_id(provider) not in existing
+        ]
+        for channel in made:
+            tx.catalog.save_channel(channel)
+        if made:
+            tx.signals.emit(Topic.CATALOG, "", clock.unix())
+        return made
+
+    return await store.write(work)
+
+
+def _sandbox_of(
+    box: SecretBox, providers: Sequence[Provider], existing: Mapping[str, Channel]
+) -> tuple[str, str] | None:
+    """Address and credential of the sandbox, by the first of its channels that still leads there."""
+    for provider in providers:
+        channel = existing.get(_sandbox_id(provider))
+        if channel is None or not channel.base_url.endswith(provider.sandbox_path):
+            continue
+        try:
+            credential = box.open(channel.credential, channel.credential_context).decode()
+        except SecretBoxError:
+            continue  # sealed under a key that is gone
+        return channel.base_url.removesuffix(provider.sandbox_path), credential
+    return None
 
 
 def _sandbox_id(provider: Provider) -> str:
@@ -256,12 +312,21 @@ def _offer_ids(tx: Tx, provider: Provider, names: Sequence[str]) -> tuple[str, .
 
 
 def _upstream_models(tx: Tx, provider: Provider, names: Mapping[str, str]) -> dict[str, str]:
+    """Names by `OFFER`, or by `OFFER/MODEL` for a further model of a video offer."""
     models: dict[str, str] = {}
     for name, upstream in names.items():
-        (offer_id,) = _offer_ids(tx, provider, [name])
+        offer_name, has_model, model = name.partition("/")
+        offers = {offer.id: offer for offer in tx.catalog.offers()}
+        is_further = bool(has_model) and offer_name in offers
+        (offer_id,) = _offer_ids(tx, provider, [offer_name if is_further else name])
+        video = offers[offer_id].video
+        if is_further and (video is None or model not in {one.name for one in video.models[1:]}):
+            raise InvalidInputError(
+                f"upstream model of {name}: the offer has no such further model", param="upstream_models"
+            )
         if not upstream.strip() or not upstream.isprintable():
             raise InvalidInputError(f"upstream model of {name}: a name is missing", param="upstream_models")
-        models[offer_id] = upstream.strip()
+        models[f"{offer_id}/{model}" if is_further else offer_id] = upstream.strip()
     return models
 
 

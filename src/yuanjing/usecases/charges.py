@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from yuanjing.domain.holds import Hold
-from yuanjing.domain.ledger import book_overrun, settle_late
+from yuanjing.domain.ledger import book_overrun, settle_late, split
 from yuanjing.domain.money import Book
 from yuanjing.domain.usage import PostedUsage, UsageRecord
 from yuanjing.ports.store import Tx
@@ -25,7 +25,8 @@ def post_records(tx: Tx, moves: Movements, batch: Batch, *, and_lock: Sequence[s
     """Gather the charges of the records that are not posted yet, and keep the records; `moves.apply` does the rest.
 
     Each record is charged whole, either out of its hold or, if the hold is closed or does not cover it, late: out of
-    what the customer has available. What is not available is the platform's loss; so is each record's overrun.
+    the customer's promotion money and what is available. What is not there is the platform's loss; so is each record's
+    overrun.
 
     The holds of the records and those of `and_lock` are locked together; returned are all of them as they are after.
     """
@@ -83,9 +84,9 @@ def _settle(moves: Movements, records: Sequence[UsageRecord], holds: Mapping[str
 def _settle_late(
     tx: Tx, moves: Movements, records: Sequence[UsageRecord], cause: str, paid_by: dict[str, str]
 ) -> dict[str, int]:
-    """One settle transfer for each customer, as far as its money goes; what each record falls short of.
+    """Charge each customer as far as its money goes, promotion money first; what each record falls short of.
 
-    `paid_by` is completed with the transfers.
+    `paid_by` is completed with the transfers; of two for one customer, with the first.
     """
     by_customer: defaultdict[tuple[Book, str], list[UsageRecord]] = defaultdict(list)
     for record in records:
@@ -93,10 +94,11 @@ def _settle_late(
     shortfalls: dict[str, int] = {}
     for (book, customer_id), its in sorted(by_customer.items()):
         total = sum(record.charge_nanos for record in its)
-        paid = min(total, max(0, tx.ledger.balances(book, customer_id).available_nanos))
+        balances = tx.ledger.balances(book, customer_id)
+        paid = min(total, max(0, balances.spendable_nanos))
         transfer = settle_late(book, customer_id, paid, cause=cause) if paid else None
         if transfer is not None:
-            moves.transfer(transfer)
+            moves.transfer(*split(transfer, min(paid, balances.promotion_nanos)))
         for record in its:
             part = min(paid, record.charge_nanos)
             paid -= part

@@ -9,11 +9,14 @@ from yuanjing.domain.errors import AlreadyExistsError, InvalidInputError, NotFou
 from yuanjing.domain.identity import Customer
 from yuanjing.domain.ledger import Balances, Entry, Transfer
 from yuanjing.domain.money import Book
+from yuanjing.domain.promotions import Lot
+from yuanjing.domain.redemptions import CAUSE_PREFIX
 from yuanjing.kit.clock import Clock
 from yuanjing.kit.ids import sortable_id
 from yuanjing.kit.mobiles import parse_mobile
 from yuanjing.ports.store import Store, Topic, Tx
 from yuanjing.usecases.pages import page_size
+from yuanjing.usecases.promotions import Gift, give_promotion
 
 NAME_LENGTH_MAX = 100
 NOTE_LENGTH_MAX = 200
@@ -44,6 +47,20 @@ class GrantReceipt:
     balances: Balances
 
 
+def account_of(customer_id: str, kind: AccountKind) -> str:
+    """The name of one of the customer's accounts."""
+    return _ACCOUNTS[kind](customer_id)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PromotionReceipt:
+    """What a grant of promotion money did; `is_new` is False when the same cause had been granted before."""
+
+    lot: Lot
+    is_new: bool
+    balances: Balances
+
+
 async def create_customer(
     store: Store, clock: Clock, *, mobile: str, name: str = "", test_grant_nanos: int
 ) -> Customer:
@@ -64,13 +81,21 @@ async def create_customer(
         other = tx.customers.by_mobile(customer.mobile)
         if other is not None:
             raise AlreadyExistsError(f"customer {other.id} has the mobile {other.mobile}", param="mobile")
-        tx.customers.add(customer)
-        if test_grant_nanos:
-            cause = f"welcome:{customer.id}"
-            tx.ledger.post([ledger.grant(Book.TEST, customer.id, test_grant_nanos, cause=cause)])
+        add_customer(tx, customer, test_grant_nanos)
 
     await store.write(work)
     return customer
+
+
+def add_customer(tx: Tx, customer: Customer, test_grant_nanos: int) -> None:
+    """Insert a customer and give it play money of the test book, within a unit of work.
+
+    Raises:
+        AlreadyExistsError: a customer has that number.
+    """
+    tx.customers.add(customer)
+    if test_grant_nanos:
+        tx.ledger.post([ledger.grant(Book.TEST, customer.id, test_grant_nanos, cause=f"welcome:{customer.id}")])
 
 
 async def find_customer(store: Store, id_or_mobile: str) -> Customer:
@@ -120,7 +145,7 @@ async def customer_entries(
         raise InvalidInputError(f"before: from 0 to {VERSION_MAX}", param="before")
 
     def work(tx: Tx) -> list[Entry]:
-        account = _ACCOUNTS[account_kind](_find(tx, customer_id).id)
+        account = account_of(_find(tx, customer_id).id, account_kind)
         return tx.ledger.entries(book, account, before_version=before_version, limit=page_size(limit))
 
     return await store.read(work)
@@ -152,8 +177,7 @@ async def grant_money(  # noqa: PLR0913  # the parts of one transfer
         InvalidInputError: nothing to grant, a text is too long, or the cause is empty.
         AlreadyExistsError: the same cause was used for another amount, customer or book.
     """
-    if amount_nanos <= 0:
-        raise InvalidInputError("the amount must be more than zero", param="amount")
+    _check_amount(amount_nanos)
     text = _read_text(note.strip(), "note", NOTE_LENGTH_MAX)
     reason = sortable_id("grant") if cause is None else _read_cause(cause)
 
@@ -166,6 +190,56 @@ async def grant_money(  # noqa: PLR0913  # the parts of one transfer
         return GrantReceipt(transfer=transfer, is_new=is_new, balances=tx.ledger.balances(book, customer.id))
 
     return await store.write(work)
+
+
+async def grant_promotion(  # noqa: PLR0913  # the parts of one grant
+    store: Store,
+    clock: Clock,
+    *,
+    customer_id: str,
+    book: Book,
+    amount_nanos: int,
+    expires_at: float | None = None,
+    cause: str | None = None,
+    note: str = "",
+) -> PromotionReceipt:
+    """Give promotion money, which is spent before what is available, to a customer; see `grant_money`.
+
+    `expires_at` is the Unix time from which what is left of it is collected.
+
+    Raises:
+        NotFoundError: no such customer.
+        InvalidInputError: nothing to grant, it would have expired, a text is too long, or the cause is empty.
+        AlreadyExistsError: the same cause was used for something else.
+    """
+    _check_amount(amount_nanos)
+    text = _read_text(note.strip(), "note", NOTE_LENGTH_MAX)
+    reason = sortable_id("grant") if cause is None else _read_cause(cause)
+    if reason.startswith(CAUSE_PREFIX):
+        raise InvalidInputError(f"cause: {CAUSE_PREFIX}… are those of redeem codes", param="cause")
+    now = clock.unix()
+    if expires_at is not None and expires_at <= now:
+        raise InvalidInputError("the money would have expired already", param="expires_at")
+
+    def work(tx: Tx) -> PromotionReceipt:
+        customer = _find(tx, customer_id)
+        gift = Gift(
+            customer_id=customer.id,
+            book=book,
+            amount_nanos=amount_nanos,
+            expires_at=expires_at,
+            cause=reason,
+            note=text,
+        )
+        lot, is_new = give_promotion(tx, gift, now)
+        return PromotionReceipt(lot=lot, is_new=is_new, balances=tx.ledger.balances(book, customer.id))
+
+    return await store.write(work)
+
+
+def _check_amount(amount_nanos: int) -> None:
+    if amount_nanos <= 0:
+        raise InvalidInputError("the amount must be more than zero", param="amount")
 
 
 def _find(tx: Tx, id_or_mobile: str) -> Customer:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from yuanjing.domain.errors import StoreUnavailableError
-from yuanjing.domain.holds import Hold, HoldPurpose, LeasePolicy, lease_amount
+from yuanjing.domain.holds import Hold, HoldPurpose, LeasePolicy, lease_amount, parts_of
 from yuanjing.domain.identity import ApiKey
 from yuanjing.domain.money import Book
 from yuanjing.kit.clock import Clock
@@ -16,7 +16,7 @@ from yuanjing.usecases.movements import Movements, write_contended
 from yuanjing.usecases.nodes import NodeRef, fence
 from yuanjing.usecases.returns import LeaseReturn, Placement, Return, Returns
 
-__all__ = ["LeaseAnswer", "LeaseKeeper", "LeaseRequest", "LeaseReturn"]
+__all__ = ["LeaseAnswer", "LeaseKeeper", "LeaseRequest", "LeaseReturn", "recall_leases"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,8 +47,9 @@ class LeaseAnswer:
     Attributes:
         hold_id: the lease that was placed or extended; None if refused.
         granted_nanos: 0 if refused, else at least what was needed.
-        available_nanos: what the customer has available after this.
+        available_nanos: what the customer may still commit after this, promotion money with it.
         budget_left_nanos: what the key's budget still allows after this; None without a budget.
+        budget_held_nanos: what of the budget was held, and not spent, before this.
         is_recalling: refused, but other leases hold money that is now asked back; trying again soon may help.
     """
 
@@ -57,13 +58,15 @@ class LeaseAnswer:
     available_nanos: int
     budget_left_nanos: int | None
     is_recalling: bool
+    budget_held_nanos: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Standing:
-    """What a request meets in the ledger."""
+    """What a request meets in the ledger; `available_nanos` includes the promotion money."""
 
     available_nanos: int
+    promotion_nanos: int
     budget: LockedBudget | None
     is_allowed: bool
 
@@ -116,7 +119,8 @@ class LeaseKeeper:
             self._returns.doubt(node, placement)
             raise
         if is_to_mark:
-            await self._store.write(lambda tx: _recall(tx, request, self._clock.unix()))
+            book, customer_id, at = request.book, request.customer_id, self._clock.unix()
+            await self._store.write(lambda tx: recall_leases(tx, book, customer_id, at, except_hold=request.hold_id))
         return answer
 
     async def give_back(self, node: NodeRef, returns: Sequence[LeaseReturn]) -> None:
@@ -162,8 +166,9 @@ class LeaseKeeper:
             return _refusal(tx, request, standing)
         moves = Movements(tx, at)
         expires_at = at + self._ttl_seconds
+        promotion = min(amount, standing.promotion_nanos)
         if hold is not None:
-            moves.extend(hold, amount, part=placement.part, expires_at=expires_at)
+            moves.extend(hold, amount, promotion_nanos=promotion, part=placement.part, expires_at=expires_at)
         else:
             hold = Hold(
                 id=placement.new_hold_id,
@@ -171,10 +176,11 @@ class LeaseKeeper:
                 customer_id=request.customer_id,
                 purpose=HoldPurpose.LEASE,
                 amount_nanos=amount,
+                promotion_nanos=promotion,
                 owner_node=node.id,
                 owner_incarnation=node.incarnation,
                 key_id=budget_key_id,
-                parts=1,
+                parts=parts_of(amount, promotion),
                 created_at=at,
                 expires_at=expires_at,
             )
@@ -217,7 +223,12 @@ def _standing(tx: Tx, request: LeaseRequest, key: ApiKey | None, at: float) -> _
         )
     budget = lock_budget(tx, key, at) if key is not None else None
     balances = tx.ledger.balances(request.book, request.customer_id)
-    return _Standing(available_nanos=balances.available_nanos, budget=budget, is_allowed=is_allowed)
+    return _Standing(
+        available_nanos=balances.spendable_nanos,
+        promotion_nanos=balances.promotion_nanos,
+        budget=budget,
+        is_allowed=is_allowed,
+    )
 
 
 def _refusal(tx: Tx, request: LeaseRequest, standing: _Standing) -> tuple[LeaseAnswer, bool]:
@@ -238,6 +249,7 @@ def _refusal(tx: Tx, request: LeaseRequest, standing: _Standing) -> tuple[LeaseA
         granted_nanos=0,
         available_nanos=standing.available_nanos,
         budget_left_nanos=budget.left_nanos if budget else None,
+        budget_held_nanos=budget.budget.held_nanos if budget else 0,
         is_recalling=is_recalling,
     )
     return answer, is_recalling and any(hold.recall_requested_at is None for hold in others)
@@ -252,12 +264,12 @@ def _others(tx: Tx, request: LeaseRequest) -> list[Hold]:
     ]
 
 
-def _recall(tx: Tx, request: LeaseRequest, at: float) -> None:
-    """Ask the customer's other leases back, those of this node's other purses too, and tell their owners.
+def recall_leases(tx: Tx, book: Book, customer_id: str, at: float, *, except_hold: str | None = None) -> None:
+    """Ask the customer's other leases back, those of the same node's other purses too, and tell their owners.
 
     This is a unit of work of its own, because it locks holds after the refused one has locked a budget. If it never
     runs, the request that it was for has ended with its process.
     """
-    marked = tx.holds.request_recall(request.book, request.customer_id, at, except_hold=request.hold_id)
+    marked = tx.holds.request_recall(book, customer_id, at, except_hold=except_hold)
     for owner in sorted({hold.owner_node for hold in marked if hold.owner_node is not None}):
         tx.signals.emit(Topic.RECALL, owner, at)

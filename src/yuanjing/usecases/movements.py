@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from yuanjing.domain.errors import InsufficientFundsError
 from yuanjing.domain.holds import Hold
-from yuanjing.domain.ledger import Transfer, place_hold, release_hold, settle_hold
+from yuanjing.domain.ledger import Transfer, place_hold, release_hold, settle_hold, split
 from yuanjing.domain.money import Book
 from yuanjing.ports.store import Store, Topic, Tx
 from yuanjing.usecases.budgets import move_budget
@@ -54,14 +54,15 @@ class Movements:
         self._funded: set[tuple[Book, str]] = set()
 
     def open_lease(self, hold: Hold, *, part: int) -> None:
-        """Place a new hold with the amount that it names."""
+        """Place a new hold with the amount, and the promotion money in it, that it names."""
         self._added[hold.id] = hold
-        self._place(hold, hold.amount_nanos, part)
+        self._place(hold, hold.amount_nanos, hold.promotion_nanos, part)
 
-    def extend(self, hold: Hold, amount_nanos: int, *, part: int, expires_at: float) -> None:
-        """Put more money into an open hold."""
-        self._changed[hold.id] = hold.extended(amount_nanos, expires_at=expires_at)
-        self._place(hold, amount_nanos, part)
+    def extend(self, hold: Hold, amount_nanos: int, *, promotion_nanos: int = 0, part: int, expires_at: float) -> None:
+        """Put more money into an open hold, so much of it promotion money."""
+        after = hold.extended(amount_nanos, promotion_nanos=promotion_nanos, expires_at=expires_at)
+        self._changed[hold.id] = after
+        self._place(hold, amount_nanos, promotion_nanos, part)
 
     def settle(self, hold: Hold, amount_nanos: int, *, cause: str) -> str:
         """Charge a part of an open hold; the transfer's id."""
@@ -74,9 +75,9 @@ class Movements:
     def release(self, hold: Hold, amount_nanos: int, *, part: int) -> Hold:
         """Give a part of an open hold back; the hold after it."""
         transfer = release_hold(hold.book, hold.customer_id, amount_nanos, hold_id=hold.id, part=part)
-        self._transfers.append(transfer)
-        self._move_budget(hold.key_id, -amount_nanos, 0)
         after = hold.released(amount_nanos).closed_if_done(self.at)
+        self._transfers += split(transfer, hold.promotion_nanos - after.promotion_nanos)
+        self._move_budget(hold.key_id, -amount_nanos, 0)
         self._changed[hold.id] = after
         return after
 
@@ -95,9 +96,9 @@ class Movements:
         """Write changed marks of a hold."""
         self._changed[hold.id] = hold
 
-    def transfer(self, transfer: Transfer) -> None:
+    def transfer(self, *transfers: Transfer) -> None:
         """Any other posting."""
-        self._transfers.append(transfer)
+        self._transfers += transfers
 
     def spend_budget(self, key_id: str, amount_nanos: int) -> None:
         """Count a charge that no hold covers against the key's budget, if it has one."""
@@ -118,15 +119,15 @@ class Movements:
             move_budget(self._tx, key_id, self.at, held_nanos=held_nanos, spent_nanos=spent_nanos)
         is_new = self._tx.ledger.post(self._transfers) if self._transfers else []
         assert all(is_new), [t.id for t, new in zip(self._transfers, is_new, strict=True) if not new]
-        for hold_id in sorted(self._added):
-            self._tx.holds.add(self._added[hold_id])
+        self._tx.holds.add(*(self._added[hold_id] for hold_id in sorted(self._added)))
         for hold_id in sorted(self._changed):
             self._tx.holds.save(self._changed[hold_id])
         for book, customer_id in sorted(self._funded):
             self._tx.signals.emit(Topic.FUNDS, f"{book}:{customer_id}", self.at)
 
-    def _place(self, hold: Hold, amount_nanos: int, part: int) -> None:
-        self._transfers.append(place_hold(hold.book, hold.customer_id, amount_nanos, hold_id=hold.id, part=part))
+    def _place(self, hold: Hold, amount_nanos: int, promotion_nanos: int, part: int) -> None:
+        transfer = place_hold(hold.book, hold.customer_id, amount_nanos, hold_id=hold.id, part=part)
+        self._transfers += split(transfer, promotion_nanos)
         self._move_budget(hold.key_id, amount_nanos, 0)
 
     def _move_budget(self, key_id: str | None, held_nanos: int, spent_nanos: int) -> None:

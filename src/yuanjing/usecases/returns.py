@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from yuanjing.domain.errors import StoreUnavailableError
+from yuanjing.domain.ledger import SECOND
 from yuanjing.kit.clock import Clock
 from yuanjing.ports.store import Store, Tx
 from yuanjing.usecases.movements import Movements
@@ -129,11 +130,18 @@ class Returns:
 def _undo(tx: Tx, placement: Placement) -> list[Return]:
     """The return of a placement, if it happened."""
     for hold_id, is_new in ((placement.new_hold_id, True), (placement.extends, False)):
-        transfer = tx.ledger.transfer(f"hold:{hold_id}:{placement.part}") if hold_id is not None else None
-        if hold_id is not None and transfer is not None:
-            given = LeaseReturn(hold_id=hold_id, amount_nanos=transfer.amount_nanos, is_final=is_new)
+        placed = _placed(tx, f"hold:{hold_id}:{placement.part}") if hold_id is not None else 0
+        if hold_id is not None and placed:
+            given = LeaseReturn(hold_id=hold_id, amount_nanos=placed, is_final=is_new)
             return [Return(given=given, part=placement.return_part)]
     return []
+
+
+def _placed(tx: Tx, transfer_id: str) -> int:
+    """What a placement moved, by one transfer or two; 0 if it never happened."""
+    first = tx.ledger.transfer(transfer_id)
+    second = tx.ledger.transfer(f"{transfer_id}{SECOND}") if first is not None else None
+    return sum(transfer.amount_nanos for transfer in (first, second) if transfer is not None)
 
 
 def _is_released(tx: Tx, item: Return) -> bool:

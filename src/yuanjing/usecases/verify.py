@@ -2,7 +2,8 @@
 
 Everything in the store is read on one snapshot and streamed; what is remembered is one sum for each account and key,
 and the open holds. A row that cannot be read is a breach like any other. The checks are in `verify_ledger`,
-`verify_holds`, `verify_usage` and, after the snapshot, `verify_spools`.
+`verify_months`, `verify_holds`, `verify_promotions`, `verify_tasks`, `verify_topups`, `verify_usage`, `verify_days`
+and, after the snapshot, `verify_spools`.
 """
 
 from dataclasses import dataclass
@@ -13,7 +14,11 @@ from yuanjing.ports.store import Store, Tx
 from yuanjing.usecases.breaches import Breach, Findings
 from yuanjing.usecases.verify_holds import check_budgets, check_holds, check_owners
 from yuanjing.usecases.verify_ledger import check_accounts, check_entries, check_transfers
+from yuanjing.usecases.verify_months import check_months
+from yuanjing.usecases.verify_promotions import check_promotions
 from yuanjing.usecases.verify_spools import check_spools
+from yuanjing.usecases.verify_tasks import check_tasks
+from yuanjing.usecases.verify_topups import check_topups
 from yuanjing.usecases.verify_usage import check_usages
 
 __all__ = ["Breach", "VerifyReport", "verify"]
@@ -60,8 +65,12 @@ async def verify(
         balances = check_entries(tx, findings)
         check_accounts(tx, findings, balances)
         check_transfers(tx, findings)
+        check_months(tx, findings)
         open_holds = check_holds(tx, findings)
         check_owners(tx, findings, open_holds)
+        check_promotions(tx, findings, open_holds)
+        check_tasks(tx, findings, open_holds)
+        check_topups(tx, findings)
         spent = check_usages(tx, findings)
         check_budgets(tx, findings, open_holds, spent)
         return findings

@@ -9,7 +9,8 @@ from yuanjing.domain.identity import ApiKey, BudgetPeriod
 from yuanjing.domain.ledger import Reason, account_kind, customer_of
 from yuanjing.domain.money import Book
 from yuanjing.ports.damage import Damaged, readable
-from yuanjing.ports.store import KeyBudget, Tx
+from yuanjing.ports.identity import KeyBudget
+from yuanjing.ports.store import Tx
 from yuanjing.usecases.breaches import Findings, only_sound
 from yuanjing.usecases.tally import Tally, sums_of
 
@@ -26,6 +27,8 @@ class Spending:
         return sum(nanos for hour, nanos in self.by_hour.items() if hour * 3600 >= at)
 
 
+_LATE_SECONDS = 86_400
+"""So long after a budget was set, leases from before may still be charged."""
 _SUMS = {Reason.HOLD: "placed", Reason.SETTLE: "settled", Reason.RELEASE: "released"}
 
 
@@ -121,7 +124,8 @@ def check_owners(tx: Tx, findings: Findings, open_holds: Mapping[str, Hold]) -> 
 def check_budgets(tx: Tx, findings: Findings, open_holds: Mapping[str, Hold], spent: Mapping[str, Spending]) -> None:
     """Budgets hold what the open leases of their keys hold, and have spent what their usage cost.
 
-    The spending of a day or a month is checked within bounds: a clock that was set back makes both ends soft.
+    The spending of a day or a month is checked within bounds: a clock that was set back makes both ends soft. So is
+    that of a budget that was set later than the key was made. A lease may outlive the budget that it was placed under.
     """
     held: defaultdict[str, int] = defaultdict(int)
     for hold in open_holds.values():
@@ -145,12 +149,14 @@ def check_budgets(tx: Tx, findings: Findings, open_holds: Mapping[str, Hold], sp
 
 def _budget_problem(key: ApiKey, budget: KeyBudget, held_nanos: int, spent: Spending) -> str:
     if key.limits.budget_nanos is None:
-        is_used = budget.held_nanos or budget.spent_nanos or held_nanos
+        is_used = budget.held_nanos or budget.spent_nanos
         return f"its key has no budget, but {budget.held_nanos} held and {budget.spent_nanos} spent" if is_used else ""
     if budget.held_nanos != held_nanos:
         return f"the budget holds {budget.held_nanos}, its leases {held_nanos}"
     most = least = spent.total_nanos
-    if key.limits.budget_period is not BudgetPeriod.TOTAL:
+    if budget.counted_from > 0 and budget.period_start < budget.counted_from + _LATE_SECONDS:
+        least = 0  # what was spent before it was set, and by leases from before, is not in it
+    elif key.limits.budget_period is not BudgetPeriod.TOTAL:
         least = spent.since(budget.period_start)
     if not least <= budget.spent_nanos <= most:
         return f"the budget has spent {budget.spent_nanos}, its usage cost {least} to {most}"

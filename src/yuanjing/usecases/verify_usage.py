@@ -4,14 +4,16 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from yuanjing.domain.identity import ApiKey
-from yuanjing.domain.ledger import Reason, customer_of
+from yuanjing.domain.ledger import SECOND, Reason, customer_of
 from yuanjing.domain.money import Book
-from yuanjing.domain.pricing import ChatPrice, charge_nanos
-from yuanjing.domain.usage import PostedUsage, UsageRecord, chat_usage, split_charge
+from yuanjing.domain.recomputing import nanos_again
+from yuanjing.domain.usage import PostedUsage, UsageRecord, split_charge
+from yuanjing.domain.video_pricing import OfferPrice
 from yuanjing.ports.damage import Damaged, readable
 from yuanjing.ports.store import Tx
 from yuanjing.usecases.breaches import Findings, only_sound
 from yuanjing.usecases.tally import Tally, sums_of
+from yuanjing.usecases.verify_days import DayCheck
 from yuanjing.usecases.verify_holds import Spending
 
 
@@ -20,10 +22,10 @@ class _Known:
 
     def __init__(self, tx: Tx) -> None:
         self._tx = tx
-        self._prices: dict[str, ChatPrice | Damaged | None] = {}
+        self._prices: dict[str, OfferPrice | Damaged | None] = {}
         self._keys: dict[str, ApiKey | Damaged | None] = {}
 
-    def price(self, price_id: str) -> ChatPrice | Damaged | None:
+    def price(self, price_id: str) -> OfferPrice | Damaged | None:
         if price_id not in self._prices:
             self._prices[price_id] = readable(price_id, lambda: self._tx.catalog.price(price_id))
         return self._prices[price_id]
@@ -38,14 +40,15 @@ def check_usages(tx: Tx, findings: Findings) -> dict[str, Spending]:
     """Each usage is paid by exactly one settle transfer, each such transfer is the sum of its usage.
 
     What the customer did not pay is in `overrun`, each charge is what its price makes of its meters, and the key is the
-    customer's. Returns what each key has paid.
+    customer's. The sums by day are those of the records. Returns what each key has paid.
     """
     known = _Known(tx)
     spent: defaultdict[str, Spending] = defaultdict(Spending)
     overruns: defaultdict[Book, int] = defaultdict(int)
-    tally = Tally(counts=False)
+    tally, days = Tally(counts=False), DayCheck()
     for usage in findings.sound("usage", tx.usages.scan()):
         findings.count("usage")
+        days.add(usage)
         record = usage.record
         problem = _problem(usage, known)
         if problem:
@@ -62,6 +65,7 @@ def check_usages(tx: Tx, findings: Findings) -> dict[str, Spending]:
     if not tally.is_even:
         _explain(tx, findings, tally)
     _check_overruns(tx, findings, overruns)
+    days.finish(tx, findings)
     return spent
 
 
@@ -102,12 +106,12 @@ def _is_of_hold(usage: PostedUsage) -> bool:
     return (usage.settle_transfer_id or "").endswith(f":{usage.record.hold_id}")
 
 
-def _price_problem(record: UsageRecord, price: ChatPrice | Damaged | None) -> str:
+def _price_problem(record: UsageRecord, price: OfferPrice | Damaged | None) -> str:
     if price is None:
         return f"its price version {record.price_id} does not exist"
     if isinstance(price, Damaged):
         return f"its price version {record.price_id} cannot be read: {price.message}"
-    priced = readable(record.id, lambda: charge_nanos(price, chat_usage(record.meters)))
+    priced = readable(record.id, lambda: nanos_again(record, price))
     if isinstance(priced, Damaged):
         return f"its meters are impossible: {dict(record.meters)}"
     expected = split_charge(priced, record.ceiling_nanos)
@@ -118,11 +122,15 @@ def _price_problem(record: UsageRecord, price: ChatPrice | Damaged | None) -> st
 
 
 def _settles(tx: Tx) -> Iterator[tuple[str, int]]:
-    """Amounts of the transfers that charge usage; tasks settle theirs under the name of the task."""
+    """Amounts of the transfers that charge usage; tasks settle theirs under the name of the task.
+
+    What is charged late may come out of two accounts, under the name of the first transfer.
+    """
     for transfer in only_sound(tx.ledger.scan_transfers()):
         if transfer.reason is Reason.SETTLE:
             customer = customer_of(transfer.debit) or ""
-            yield f"{transfer.id}|{transfer.book}|{customer}|{transfer.hold_id or ''}", transfer.amount_nanos
+            cause = transfer.id if transfer.hold_id is not None else transfer.id.removesuffix(SECOND)
+            yield f"{cause}|{transfer.book}|{customer}|{transfer.hold_id or ''}", transfer.amount_nanos
 
 
 def _usage_key(usage: PostedUsage) -> str:

@@ -18,6 +18,7 @@ class WorkerCounters:
         spool_failures: attempts to post, to take over or to finish one spool that failed; the others went on.
         spools_removed: spool files finished and deleted.
         holds_expired: holds released because their time was over.
+        promotions_expired: collections of promotion money whose time was over.
         signals_pruned: old signals deleted.
         passes: completed passes by loop.
         failures: passes that failed by loop, those without a store included.
@@ -32,6 +33,7 @@ class WorkerCounters:
     spool_failures: int = 0
     spools_removed: int = 0
     holds_expired: int = 0
+    promotions_expired: int = 0
     signals_pruned: int = 0
     passes: Counter[str] = field(default_factory=Counter[str])
     failures: Counter[str] = field(default_factory=Counter[str])

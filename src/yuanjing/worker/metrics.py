@@ -8,11 +8,20 @@ from yuanjing.domain.money import Book
 from yuanjing.kit.metrics import collect_process
 from yuanjing.ports.store import HoldSum, StoreCounters
 from yuanjing.worker.counters import WorkerCounters
+from yuanjing.worker.video.counters import VideoCounters
+from yuanjing.worker.video.metrics import collect_video
 
 
-def collect(counters: WorkerCounters, store: StoreCounters) -> list[Metric]:
+def collect(counters: WorkerCounters, video: VideoCounters, store: StoreCounters) -> list[Metric]:
     """Everything that this process has to tell."""
-    return [*_work(counters), *_holds(counters.holds), *_loops(counters), *collect_store(store), *collect_process()]
+    return [
+        *_work(counters),
+        *_holds(counters.holds),
+        *_loops(counters),
+        *collect_video(video),
+        *collect_store(store),
+        *collect_process(),
+    ]
 
 
 def collect_store(store: StoreCounters) -> list[Metric]:
@@ -32,6 +41,8 @@ def _work(counters: WorkerCounters) -> Iterable[Metric]:
     yield _counter("yuanjing_worker_spool_failures", "Attempts on one spool that failed.", counters.spool_failures)
     yield _counter("yuanjing_worker_spools_removed", "Spool files finished and removed.", counters.spools_removed)
     yield _counter("yuanjing_worker_holds_expired", "Holds released by time.", counters.holds_expired)
+    expired = counters.promotions_expired
+    yield _counter("yuanjing_worker_promotions_expired", "Lots of promotion money collected from.", expired)
     yield _counter("yuanjing_worker_signals_pruned", "Old signals removed.", counters.signals_pruned)
     yield GaugeMetricFamily(
         "yuanjing_worker_spool_rows", "Rows in this machine's spools to be posted.", value=counters.spool_depth

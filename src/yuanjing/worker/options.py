@@ -13,7 +13,7 @@ class WorkerOptions:
         post_batch_rows: how many rows one transaction posts at most.
         observe_seconds: the pause between two looks at the nodes; at most a second, or silence is noticed late.
         silent_seconds: a node is dead after this time of observed silence.
-        expire_seconds: the pause between two looks for expired holds.
+        expire_seconds: the pause between two looks for expired holds, and for expired promotion money.
         lease_ttl_seconds: for how long a living owner's lease is renewed.
         prune_seconds: the pause between two prunings of signals.
         signal_keep_seconds: how old signals get.

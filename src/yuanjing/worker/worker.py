@@ -1,6 +1,8 @@
 """The worker: everything that happens by itself, as time passes."""
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from yuanjing.domain.errors import YuanjingError
 from yuanjing.kit.clock import Clock
@@ -8,20 +10,36 @@ from yuanjing.ports.spool import SpoolFolder
 from yuanjing.ports.store import Store
 from yuanjing.usecases.expiry import expire_holds
 from yuanjing.usecases.posting import UsagePoster
+from yuanjing.usecases.promotions import expire_promotions
 from yuanjing.worker.counters import WorkerCounters
 from yuanjing.worker.observing import ObservingLoop
 from yuanjing.worker.options import WorkerOptions
 from yuanjing.worker.posting import PostingLoop
-from yuanjing.worker.supervisor import Logger, Supervisor
+from yuanjing.worker.supervisor import Logger, Pass, Supervisor
+from yuanjing.worker.video.engine import VideoEngine
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Chore:
+    """A loop that the worker runs for others: one pass of it, and the pause until the next."""
+
+    name: str
+    run: Pass
+    pause_seconds: float
 
 
 class Worker:
-    """The loops of one worker process. Any number of workers may run; each posts its own machine's spools."""
+    """The loops of one worker process. Any number of workers may run; each posts its own machine's spools.
+
+    The task engine and the chores are set before it runs.
+    """
 
     def __init__(
         self, options: WorkerOptions, *, store: Store, spools: SpoolFolder, clock: Clock, logger: Logger
     ) -> None:
         self.counters = WorkerCounters()
+        self.video: VideoEngine | None = None
+        self.chores: Sequence[Chore] = ()
         self._options = options
         self._store = store
         self._clock = clock
@@ -38,7 +56,9 @@ class Worker:
             ("post", self._posting.run, options.post_seconds),
             ("observe", self._observing.run, options.observe_seconds),
             ("expire", self._expire, options.expire_seconds),
+            ("expire_promotions", self._expire_promotions, options.expire_seconds),
             ("prune", self._prune, options.prune_seconds),
+            *((chore.name, chore.run, chore.pause_seconds) for chore in self.chores),
         )
         async with asyncio.TaskGroup() as group:
             for name, one_pass, pause_seconds in loops:
@@ -46,6 +66,8 @@ class Worker:
                     self._supervisor.loop(name, one_pass, pause_seconds=pause_seconds, stop=stop),
                     name=f"worker-{name}",
                 )
+            if self.video is not None:
+                group.create_task(self.video.run(self._supervisor, stop), name="worker-video")
         await self._post_rest()
 
     async def _post_rest(self) -> None:
@@ -62,6 +84,10 @@ class Worker:
         released = await expire_holds(self._store, self._clock, ttl_seconds=self._options.lease_ttl_seconds)
         self.counters.holds_expired += released
         self.counters.holds = await self._store.read(lambda tx: tx.holds.open_sums())
+        return False
+
+    async def _expire_promotions(self) -> bool:
+        self.counters.promotions_expired += await expire_promotions(self._store, self._clock)
         return False
 
     async def _prune(self) -> bool:

@@ -6,7 +6,7 @@ import pytest
 from tests.adapters.providers import wire
 from tests.adapters.providers.wire import NOW, Answer, access, error_answer, ref, submission
 
-from yuanjing.adapters.providers.ark import WRAPPED, ArkOptions, ArkUpstream
+from yuanjing.adapters.providers.ark import FAILURES, WRAPPED, ArkOptions, ArkUpstream
 from yuanjing.domain.tasks import (
     PROVIDER_CHOOSES,
     UNAVAILABLE_TEXT,
@@ -144,6 +144,7 @@ async def test_every_field_has_its_place(provider, ark):
         image(IMAGE, "DATA:image/PNG;base64,AbC="),
         MediaInput(role=MediaRole.REFERENCE_VIDEO, url="https://x.example/A.mp4?s=A%2Bb"),
         MediaInput(role=MediaRole.REFERENCE_AUDIO, url="data:audio/WAV;base64,QUJD"),
+        image(IMAGE, "asset://asset-20261101080000-Ab3_x"),
     )
     asked = submission(
         prompt="",
@@ -166,6 +167,7 @@ async def test_every_field_has_its_place(provider, ark):
             item("reference_image", "data:image/png;base64,AbC="),
             item("reference_video", "https://x.example/A.mp4?s=A%2Bb", "video_url"),
             item("reference_audio", "data:audio/wav;base64,QUJD", "audio_url"),
+            item("reference_image", "asset://asset-20261101080000-Ab3_x"),
         ],
         "resolution": "720p",
         "duration": -1,
@@ -194,9 +196,9 @@ async def test_what_the_protocol_cannot_do_is_not_sent(provider, ark):
 
 
 def test_how_files_can_be_given(ark):
-    assert set(ark.deliveries("", FIRST)) == {Delivery.INLINE, Delivery.URL}
-    assert set(ark.deliveries("", MediaRole.REFERENCE_VIDEO)) == {Delivery.URL}
-    assert set(ark.deliveries("", MediaRole.REFERENCE_AUDIO)) == {Delivery.INLINE, Delivery.URL}
+    assert set(ark.deliveries("", FIRST)) == {Delivery.INLINE, Delivery.URL, Delivery.ASSET}
+    assert set(ark.deliveries("", MediaRole.REFERENCE_VIDEO)) == {Delivery.URL, Delivery.ASSET}
+    assert set(ark.deliveries("", MediaRole.REFERENCE_AUDIO)) == {Delivery.INLINE, Delivery.URL, Delivery.ASSET}
     assert not ark.deliveries("media", FIRST)
 
 
@@ -310,6 +312,19 @@ async def test_the_error_table(provider, ark, status, code, kind):
     assert (failure.kind, failure.code, failure.status) == (kind, code, status)
     assert caught.value.request_id == "r-1"
     assert not any(word in failure.text.lower() for word in ("account", "money", "key", "ark"))
+
+
+def test_some_refusals_concern_one_model_only():
+    codes = {code for code, rule in FAILURES.items() if rule.is_of_model}
+    assert codes == {"ModelNotOpen", "QuotaExceeded", "SetLimitExceeded"}
+
+
+async def test_a_model_that_is_not_open_says_nothing_of_others(provider, ark):
+    for status, code, is_of_model in ((404, "ModelNotOpen", True), (401, "AuthenticationError", False)):
+        provider.plays(error_answer("ark", status, code))
+        with pytest.raises(UpstreamError) as caught:
+            await ark.submit(access(provider, "ark"), submission())
+        assert (caught.value.kind, caught.value.failure.is_of_model) == (AUTH, is_of_model)
 
 
 async def test_codes_are_data(provider, web):

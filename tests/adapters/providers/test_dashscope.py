@@ -1,6 +1,8 @@
 """DashScope's wire: the vectors, documented answers, every row of the error table, uploads."""
 
 import datetime as dt
+import json
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -14,6 +16,7 @@ from yuanjing.domain.tasks import (
     MediaInput,
     MediaRole,
     Size,
+    TaskState,
     UpstreamError,
     VideoMeter,
 )
@@ -324,6 +327,15 @@ async def test_the_error_table(provider, dashscope, status, code, kind):
     assert not any(word in failure.text.lower() for word in ("account", "denied", "key", "overdue"))
 
 
+async def test_a_model_without_access_says_nothing_of_others(provider, dashscope):
+    rows = (("Model.AccessDenied", AUTH, True), ("AccessDenied", AUTH, False), ("Workspace.AccessDenied", AUTH, False))
+    for code, kind, is_of_model in (*rows, ("AllocationQuota.FreeTierOnly", BALANCE, True)):
+        provider.plays(error_answer("dashscope", 403, code))
+        with pytest.raises(UpstreamError) as caught:
+            await dashscope.submit(access(provider, "dashscope"), submission())
+        assert (caught.value.kind, caught.value.failure.is_of_model) == (kind, is_of_model)
+
+
 async def test_an_unknown_model_is_not_the_customers_fault(provider, dashscope):
     provider.plays(error_answer("dashscope", 400, "InvalidParameter", "Model not exist."))
     with pytest.raises(UpstreamError) as caught:
@@ -442,6 +454,27 @@ async def test_cancel(provider, dashscope):
         assert caught.value.kind is FailureKind.UNAVAILABLE
 
 
-def test_there_are_no_callbacks(dashscope):
+def event(**changes):
+    told = {"type": "dashscope:System:AsyncTaskFinish", "data": {"task_id": TASK, "task_status": "SUCCEEDED"}} | changes
+    return Callback(path="/", headers={}, body=json.dumps(told).encode(), received_at=NOW)
+
+
+def test_an_event_is_a_hint_and_no_more(dashscope):
+    hint = dashscope.read_callback("k", event(id="e-1"))
+    assert (hint.upstream_task_id, hint.state, hint.nonce, hint.is_signed) == (TASK, TaskState.SUCCEEDED, "", False)
+    for status, state in (("FAILED", TaskState.FAILED), ("UNKNOWN", None), (None, None), (5, None)):
+        assert dashscope.read_callback("k", event(data={"task_id": TASK, "task_status": status})).state is state
+
+
+def test_events_about_anything_else_are_taken_and_of_no_use(dashscope):
+    for other in (event(type="oss:ObjectCreated:PutObject"), event(type=None), event(type=5)):
+        assert dashscope.read_callback("k", other).upstream_task_id == ""
+
+
+@pytest.mark.parametrize("data", [None, [], {}, {"task_id": 5}, {"task_id": "x" * 300}])
+def test_events_that_name_no_task_are_refused(dashscope, data):
     with pytest.raises(CallbackRefusedError):
-        dashscope.read_callback("k", Callback(path="/", headers={}, body=b"{}", received_at=NOW))
+        dashscope.read_callback("k", event(data=data))
+    for body in (b"", b"{", b"[]", b"\xff", b"null"):
+        with pytest.raises(CallbackRefusedError):
+            dashscope.read_callback("k", replace(event(), body=body))

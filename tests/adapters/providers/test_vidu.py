@@ -4,6 +4,7 @@ import base64
 import datetime as dt
 import hashlib
 import hmac
+from dataclasses import replace
 from decimal import Decimal
 from email.utils import format_datetime
 
@@ -167,8 +168,16 @@ async def test_success(provider, vidu):
     assert (provider.last.method, provider.last.target) == ("GET", f"/ent/v2/tasks/{TASK}/creations")
     assert (task.state, task.video_url, task.cover_url) == ("succeeded", CREATION["url"], CREATION["cover_url"])
     assert task.usage.meters == {VideoMeter.PROVIDER_CREDITS: Decimal(100)}
-    assert task.usage.details == {"credits": 100, "off_peak": False}
+    assert task.usage.details == {"credits": 100, "off_peak": False, "type": "text2video"}
     assert (task.submission_id, task.failure, task.has_results) == ("t-1-1", None, True)
+
+
+async def test_the_usage_tells_the_call_that_made_the_video(provider, vidu):
+    given = replace(ref(TASK), roles=(LAST, FIRST))
+    provider.plays(SUCCESS, {"tasks": [{"id": TASK, **SUCCESS}], "next_page_token": ""})
+    alone = await vidu.query(access(provider, "vidu"), given)
+    many = await vidu.query_many(access(provider, "vidu"), [given])
+    assert alone.usage.details["type"] == many[TASK].usage.details["type"] == "start-end2video"
 
 
 async def test_an_answer_may_leave_out_the_id(provider, vidu):

@@ -47,6 +47,18 @@ def test_rows_come_back_whole_and_in_order(folder):
     writer.close()
 
 
+def test_turns_of_every_size_are_kept_whole(folder):
+    writer = folder.create("m-g0", 1)
+    written = 0
+    for size in (1, 2, 3, 15, 16, 17, 30):
+        assert writer.append([record(written + i) for i in range(1, size + 1)], []) == written + size
+        written += size
+    rows = only_reader(folder).after(0, 1000)
+    assert [row.seq for row in rows] == list(range(1, written + 1))
+    assert [row.record for row in rows] == [record(i) for i in range(1, written + 1)]
+    writer.close()
+
+
 def test_nothing_to_append_writes_nothing(folder):
     writer = folder.create("m-g0", 1)
     assert writer.append([], []) == 0

@@ -2,15 +2,33 @@
 
 import datetime as dt
 import itertools
+from dataclasses import replace
+from decimal import Decimal
 
 from yuanjing.domain import ledger
+from yuanjing.domain.artifacts import Artifact, ArtifactKind, MediaFacts
 from yuanjing.domain.catalog import Channel, ChatLimits, Offer, OnDisconnect, Operation, Provider
+from yuanjing.domain.dialects import Dialect
 from yuanjing.domain.holds import Hold, HoldPurpose
 from yuanjing.domain.identity import ApiKey, BudgetPeriod, Customer, KeyLimits
 from yuanjing.domain.ledger import Transfer
 from yuanjing.domain.money import Book
 from yuanjing.domain.pricing import ChatPrice, ChatTier
+from yuanjing.domain.promotions import Lot
+from yuanjing.domain.redemptions import RedeemCode
+from yuanjing.domain.tasks import Failure, FailureKind, MediaRole, Size, TaskState, VideoMeter
 from yuanjing.domain.usage import ChatUsage, PostedUsage, UsageRecord, UsageStatus
+from yuanjing.domain.video_offers import TokenFormula
+from yuanjing.domain.videos import (
+    Outcome,
+    RateConditions,
+    TaskMedia,
+    TaskQuote,
+    TaskStep,
+    TierQuote,
+    VideoRequest,
+    VideoTask,
+)
 
 LIVE, TEST = Book.LIVE, Book.TEST
 _numbers = itertools.count(1)
@@ -55,6 +73,37 @@ def lease(hold_id: str = "hold_1", **changes: object) -> Hold:
     return Hold(**(fields | changes))  # type: ignore[arg-type]
 
 
+def lot(n: int = 1, **changes: object) -> Lot:
+    fields: dict[str, object] = {
+        "id": f"promo_{n}",
+        "book": LIVE,
+        "customer_id": "cus_a",
+        "amount_nanos": 10**17 + 1,
+        "left_nanos": 10**17,
+        "expired_nanos": 1,
+        "expires_at": 2000.125,
+        "cause": f"cause of {n}",
+        "created_at": 1000.1,
+    }
+    return Lot(**(fields | changes))  # type: ignore[arg-type]
+
+
+def redeem_code(n: int = 1, **changes: object) -> RedeemCode:
+    fields: dict[str, object] = {
+        "id": f"code_{n}",
+        "batch_id": "batch_1",
+        "digest": b"digest %d" % n,
+        "hint": "7K3M",
+        "amount_nanos": 10**17 + 1,
+        "money_days": 30,
+        "customer_max": 2,
+        "expires_at": 2000.125,
+        "note": "春",
+        "created_at": 1000.1,
+    }
+    return RedeemCode(**(fields | changes))  # type: ignore[arg-type]
+
+
 def task_hold(hold_id: str, **changes: object) -> Hold:
     return lease(hold_id, purpose=HoldPurpose.TASK, owner_node=None, owner_incarnation=None, key_id=None, **changes)
 
@@ -74,7 +123,7 @@ def usage(usage_id: str, **changes: object) -> PostedUsage:
         "price_id": "price_1",
         "meters": ChatUsage(input_tokens=31, output_tokens=60, reasoning_tokens=7).meters(),
         "ceiling_nanos": 10**18,
-        "charge_nanos": 10**18 - 1,
+        "charge_nanos": 10**15 + 1,
         "overrun_nanos": 3,
         "is_estimated": True,
         "is_stream": True,
@@ -187,3 +236,120 @@ def channel(channel_id: str = "chan_1", provider_id: str = "dashscope", *, is_en
         upstream_models={"offer_1": "ep-1"},
         created_at=5.5,
     )
+
+
+def task(task_id: str = "1", **changes: object) -> VideoTask:
+    fields: dict[str, object] = {
+        "id": task_id,
+        "book": TEST,
+        "customer_id": "cus_a",
+        "key_id": "key_1",
+        "dialect": Dialect.LLMAGE,
+        "request_id": "req_1",
+        "offer_id": "offer_v",
+        "requested_offer_id": "offer_w",
+        "model": "wan",
+        "operation": Operation.IMAGE_TO_VIDEO,
+        "request": VideoRequest(
+            model="wan2.5-i2v",
+            prompt="一只猫",
+            negative_prompt="dog",
+            resolution="720p",
+            size=Size(width=1280, height=720),
+            ratio="16:9",
+            duration_seconds=5,
+            off_peak=True,
+            audio=False,
+            seed=2**31 - 1,
+            watermark=True,
+            media=(
+                TaskMedia(
+                    role=MediaRole.FIRST_FRAME,
+                    artifact_id="art_1",
+                    source_url="https://example.com/a.png?x=%2F",
+                    seconds=Decimal("5.041667"),
+                ),
+            ),
+            extras={"a": {"b": [1, None, True, 0.5, "x"]}},
+        ),
+        "price_id": "price_v",
+        "quote": TaskQuote(
+            conditions=RateConditions(
+                model="wan2.5-i2v", resolution="720p", has_audio=False, is_off_peak=True, has_video_input=False
+            ),
+            meters={VideoMeter.VIDEO_SECONDS: 5, VideoMeter.PROVIDER_CREDITS: 10**12},
+            expected={VideoMeter.VIDEO_SECONDS: 5, VideoMeter.PROVIDER_CREDITS: 7},
+            input_seconds=Decimal("2.041667"),
+            tiers=(
+                TierQuote(resolution="720p", sizes=(Size(width=1280, height=720),), credits_per_second=Decimal("2.5")),
+                TierQuote(resolution="480p", sizes=()),
+            ),
+            formula=TokenFormula(frame_rate=25, extra_frames=2, divisor=512),
+        ),
+        "ceiling_nanos": 10**18,
+        "hold_id": f"hold_{task_id}",
+        "usage_id": f"u{task_id}",
+        "created_at": 1000.125,
+        "next_at": 1000.125,
+    }
+    return VideoTask(**(fields | changes))  # type: ignore[arg-type]
+
+
+def worked_on(before: VideoTask) -> VideoTask:
+    """The task with every field that the work changes changed."""
+    return replace(
+        before,
+        state=TaskState.RUNNING,
+        step=TaskStep.COPYING,
+        next_at=2000.5,
+        submissions=2,
+        failures=3,
+        channel_id="chan_1",
+        upstream_model="wan-ep",
+        upstream_task_id="cgt-1",
+        upstream_word="RUNNING",
+        sent_at=1001.5,
+        accepted_at=1002.5,
+        started_at=1003.5,
+        ended_at=1004.5,
+        deadline_at=9000.5,
+        outcome=Outcome(
+            video_url="https://example.com/v.mp4?sig=%2B+",
+            cover_url="https://example.com/c.jpg",
+            meters={VideoMeter.VIDEO_TOKENS: Decimal("103818.5")},
+            details={"ratio": "16:9", "n": 1, "f": 0.5, "b": True, "z": None},
+            promised={VideoMeter.PROVIDER_CREDITS: Decimal("20.5")},
+            delivered_seconds=Decimal("5.04"),
+            ended_at=1004.25,
+        ),
+        video_artifact_id="art_v",
+        cover_artifact_id="art_c",
+        usage={"video_tokens": 103819, "ratio": "16:9"},
+        charge_nanos=10**18 - 1,
+        failure=Failure(kind=FailureKind.MODERATED, text="no", code="C", detail="細", status=400),
+        flag="look",
+    )
+
+
+def artifact(artifact_id: str = "art_1", **changes: object) -> Artifact:
+    fields: dict[str, object] = {
+        "id": artifact_id,
+        "path": f"/tmp/19/43/{artifact_id}/cover.jpeg",  # noqa: S108  # the seed's look, no place on a disk
+        "blob": f"blobs/{artifact_id}",
+        "kind": ArtifactKind.COVER,
+        "customer_id": "cus_a",
+        "task_id": "1",
+        "facts": MediaFacts(
+            media_type="video/mp4",
+            size_bytes=5 * 10**9,
+            width=1280,
+            height=720,
+            seconds=Decimal("5.041667"),
+            frame_rate=Decimal("23.976"),
+            has_audio=True,
+        ),
+        "sha256": "ab" * 32,
+        "created_at": 1000.5,
+        "expires_at": 2000.5,
+    }
+    return Artifact(**(fields | changes))  # type: ignore[arg-type]

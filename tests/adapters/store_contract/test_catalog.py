@@ -2,9 +2,11 @@ from dataclasses import replace
 
 import pytest
 from tests.adapters.store_contract.builders import TEST, channel, offer, price, provider
+from tests.support.video_offers import OFFERS, price_of
 
 from yuanjing.domain.catalog import OnDisconnect
 from yuanjing.domain.errors import AlreadyExistsError, NotFoundError
+from yuanjing.domain.video_offers import VideoLimits
 from yuanjing.ports.store import Store, Tx
 
 
@@ -54,6 +56,23 @@ async def test_replacing_an_offer_keeps_its_prices(store: Store):
     await store.write(lambda tx: (tx.catalog.save_offer(offer()), tx.catalog.add_price(price())))
     await store.write(lambda tx: tx.catalog.save_offer(replace(offer(), label="Other")))
     assert await store.read(lambda tx: tx.catalog.prices()) == [price()]
+
+
+async def test_everything_of_video_comes_back(store: Store):
+    vendor = replace(provider(), protocol="ark", video=VideoLimits(tasks_max=7))
+
+    def work(tx: Tx) -> None:
+        tx.catalog.save_provider(vendor)
+        for each in OFFERS.values():
+            tx.catalog.save_offer(each)
+            tx.catalog.add_price(replace(price_of(each), id=f"price_{each.id}"))
+
+    await store.write(work)
+    assert await store.read(lambda tx: tx.catalog.providers()) == [vendor]
+    assert {each.id: each for each in await store.read(lambda tx: tx.catalog.offers())} == OFFERS
+    expected = [replace(price_of(each), id=f"price_{each.id}") for each in OFFERS.values()]
+    found = await store.read(lambda tx: tx.catalog.prices())
+    assert sorted(found, key=lambda each: each.id) == sorted(expected, key=lambda each: each.id)
 
 
 async def test_channels_are_replaced_by_id(store: Store):

@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
-from tests.adapters.store_contract.builders import TEST, grant, lease, pay, place, usage
+from tests.adapters.store_contract.builders import TEST, customer, grant, lease, pay, place, task, usage
 
 from yuanjing.domain import ledger
 from yuanjing.domain.errors import AlreadyExistsError, InsufficientFundsError
+from yuanjing.domain.identity import Customer
+from yuanjing.domain.videos import TaskStep, VideoTask
 from yuanjing.ports.store import Store, Tx
 
 T = TypeVar("T")
@@ -77,6 +80,26 @@ async def test_a_balance_is_spent_once_by_many(sql_store: Store, other_store: St
     assert sum(isinstance(result, InsufficientFundsError) for result in results) == 26
     balances = await sql_store.read(lambda tx: tx.ledger.balances(TEST, "cus_a"))
     assert (balances.available_nanos, balances.held_nanos) == (2, 98)
+    await _is_sound(sql_store)
+
+
+async def test_who_locks_what_is_available_decides_by_it_alone(sql_store: Store, other_store: Store):
+    await sql_store.write(lambda tx: tx.ledger.post([grant("cus_a", 100), grant("cus_b", 50)]))
+
+    def spend(n: int) -> Callable[[Tx], bool]:
+        def work(tx: Tx) -> bool:
+            found = tx.ledger.lock_balances(TEST, ["cus_b", "cus_a"])
+            left = {customer_id: its.spendable_nanos for customer_id, its in found.items()}
+            giver = max(left, key=lambda customer_id: left[customer_id])
+            if left[giver] < 7:
+                return False
+            return all(tx.ledger.post([place(giver, 7, hold=f"hold_{n}")]))
+
+        return work
+
+    results = await _all(*[((sql_store, other_store)[n % 2], spend(n)) for n in range(30)])
+    assert results.count(True) == 14 + 7, "never more than there was, and never a refusal after the decision"
+    assert results.count(False) == 9
     await _is_sound(sql_store)
 
 
@@ -163,3 +186,51 @@ async def test_recall_and_settlement_of_the_same_holds_do_not_lose_either(sql_st
     assert sum(result for result in await _all(*calls) if isinstance(result, int)) == 10
     holds = await sql_store.read(lambda tx: list(tx.holds.scan()))
     assert [(hold.settled_nanos, hold.recall_requested_at) for hold in holds] == [(15, 9.5)] * 10
+
+
+async def test_a_task_is_claimed_by_one_of_many(sql_store: Store, other_store: Store):
+    def add(tx: Tx) -> None:
+        for n in range(60):
+            tx.tasks.add(task(str(n), customer_id=f"cus_{n % 7}"), "submitted")
+
+    await sql_store.write(add)
+
+    def claim(n: int) -> Callable[[Tx], list[VideoTask]]:
+        return lambda tx: tx.tasks.claim(f"w{n}", [TaskStep.WAITING], at=5000.0, until=5060.0, limit=5)
+
+    results = await _all(*[((sql_store, other_store)[n % 2], claim(n)) for n in range(16)])
+    claimed = [one.id for result in results for one in (result if isinstance(result, list) else [])]
+    rest = await sql_store.write(
+        lambda tx: tx.tasks.claim("last", [TaskStep.WAITING], at=5000.0, until=6000.0, limit=60)
+    )
+    assert sorted(claimed + [one.id for one in rest], key=int) == [str(n) for n in range(60)]
+    assert len(claimed) >= 40, "those who came at the same time passed over what others had taken"
+
+
+async def test_one_of_two_takes_a_providers_task(sql_store: Store, other_store: Store):
+    def work(n: int) -> Callable[[Tx], bool]:
+        def adopt(tx: Tx) -> bool:
+            tx.tasks.add(task(str(n)), "submitted")
+            (mine,) = tx.tasks.claim("w", [TaskStep.WAITING], at=5000.0, until=5060.0, limit=1)
+            return tx.tasks.save(replace(mine, channel_id="chan_1", upstream_task_id="cgt-1", step=TaskStep.POLLING))
+
+        return adopt
+
+    results = await _all((sql_store, work(1)), (other_store, work(2)))
+    assert sorted(isinstance(result, AlreadyExistsError) for result in results) == [False, True]
+
+
+async def test_customers_who_want_one_number_at_once_do_not_share_it(sql_store: Store, other_store: Store):
+    people = [customer(f"cus_{n}", mobile=f"+86138000000{n:02}") for n in range(10)]
+    for one in people:
+        await sql_store.write(lambda tx, one=one: tx.customers.add(one))
+
+    def take(one: Customer) -> Callable[[Tx], None]:
+        return lambda tx: tx.customers.save(replace(one, mobile="+8613900000000"))
+
+    calls = [((sql_store, other_store)[n % 2], take(one)) for n, one in enumerate(people)]
+    results = await _all(*calls)
+    assert results.count(None) == 1
+    assert sum(isinstance(one, AlreadyExistsError) for one in results) == 9
+    found = await other_store.read(lambda tx: tx.customers.list(after=None, limit=20))
+    assert sum(one.mobile == "+8613900000000" for one in found) == 1

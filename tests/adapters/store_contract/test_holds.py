@@ -38,6 +38,15 @@ async def test_an_id_is_taken_once_and_the_unit_of_work_can_go_on(store: Store):
     assert len(await store.read(lambda tx: tx.holds.lock(["hold_1", "hold_2"]))) == 2
 
 
+async def test_many_are_added_together_or_the_one_that_exists_is_told(store: Store):
+    holds = [lease("hold_1"), task_hold("hold_2"), lease("hold_3", is_closing=True, recall_requested_at=7.5)]
+    await store.write(lambda tx: tx.holds.add(*holds))
+    await store.write(lambda tx: tx.holds.add())
+    with pytest.raises(AlreadyExistsError, match="hold_2"):
+        await store.write(lambda tx: tx.holds.add(lease("hold_0"), task_hold("hold_2"), lease("hold_9")))
+    assert await store.read(lambda tx: list(tx.holds.scan())) == holds
+
+
 async def test_saved_fields_are_seen_at_once_and_kept(store: Store):
     await _add(store, lease(amount_nanos=100), lease("hold_2"))
     changed = lease(

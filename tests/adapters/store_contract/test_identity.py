@@ -5,7 +5,8 @@ from tests.adapters.store_contract.builders import customer, key
 
 from yuanjing.domain.errors import AlreadyExistsError, NotFoundError
 from yuanjing.domain.identity import KeyLimits
-from yuanjing.ports.store import KeyBudget, Store, Tx
+from yuanjing.ports.identity import KeyBudget
+from yuanjing.ports.store import Store, Tx
 
 
 async def test_a_customer_is_kept_as_it_was(store: Store):
@@ -76,6 +77,29 @@ async def test_a_key_needs_its_customer(store: Store):
         tx.keys.add(key())
 
     await store.write(work)
+
+
+async def test_keys_are_found_together_with_their_customers(store: Store):
+    others = customer("cus_b", "+8613800000002")
+    theirs = [
+        key("key_2", "zzzzzzzz", limits=KeyLimits(), expires_at=None),
+        key("key_3", "yyyyyyyy", customer_id="cus_b"),
+    ]
+
+    def work(tx: Tx) -> None:
+        tx.customers.add(customer())
+        tx.customers.add(others)
+        for one in (key(), *theirs):
+            tx.keys.add(one)
+        tx.keys.revoke("key_3", 55.5)
+
+    await store.write(work)
+    asked = ["zzzzzzzz", "none", "yyyyyyyy"]
+    assert await store.read(lambda tx: tx.keys.with_customers(asked)) == {
+        "zzzzzzzz": (theirs[0], customer()),
+        "yyyyyyyy": (replace(theirs[1], revoked_at=55.5), others),
+    }
+    assert await store.read(lambda tx: tx.keys.with_customers([])) == {}
 
 
 async def test_keys_page_by_id_within_their_customer(store: Store):

@@ -1,4 +1,5 @@
 import itertools
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 import pytest
@@ -7,6 +8,7 @@ from tests.adapters.store_contract.builders import LIVE, TEST, grant, pay, place
 from yuanjing.domain import ledger
 from yuanjing.domain.errors import AlreadyExistsError, InsufficientFundsError, InvalidInputError
 from yuanjing.domain.ledger import Balances, Reason
+from yuanjing.domain.money import Book
 from yuanjing.kit.clock import ManualClock
 from yuanjing.ports.store import Store, Tx
 
@@ -124,6 +126,38 @@ async def test_a_customer_never_goes_below_zero_and_the_unit_of_work_can_go_on(s
     await store.write(work)
     accounts = await store.read(lambda tx: tx.ledger.account_balances(TEST))
     assert accounts == {"customer:cus_a:available": 0, "customer:cus_a:held": 100, "grants": -100}
+
+
+def _left(tx: Tx, book: Book, customer_ids: Collection[str]) -> dict[str, int]:
+    return {id_: its.available_nanos for id_, its in tx.ledger.lock_balances(book, customer_ids).items()}
+
+
+async def test_what_is_available_is_locked_and_then_moved(store: Store):
+    await store.write(lambda tx: tx.ledger.post([grant("cus_a", 10), grant("cus_b", 7), grant("cus_a", 5, book=LIVE)]))
+
+    def work(tx: Tx) -> list[Mapping[str, int]]:
+        seen = [_left(tx, TEST, ["cus_b", "cus_none", "cus_a"])]
+        tx.ledger.post([place("cus_a", 4, hold="hold_1"), place("cus_b", 7, hold="hold_2")])
+        seen.append(_left(tx, TEST, {"cus_a", "cus_b"}))
+        with pytest.raises(InsufficientFundsError):
+            tx.ledger.post([place("cus_a", 1, hold="hold_3"), place("cus_b", 1, hold="hold_4")])
+        tx.ledger.post([place("cus_a", 6, hold="hold_5"), grant("cus_none", 3)])
+        seen.append(_left(tx, TEST, {"cus_a", "cus_none"}))
+        return [*seen, _left(tx, LIVE, ["cus_a"]), _left(tx, LIVE, [])]
+
+    assert await store.write(work) == [
+        {"cus_b": 7, "cus_none": 0, "cus_a": 10},
+        {"cus_a": 6, "cus_b": 0},
+        {"cus_a": 0, "cus_none": 3},
+        {"cus_a": 5},
+        {},
+    ]
+    balances = await store.read(lambda tx: [tx.ledger.balances(TEST, id_) for id_ in ("cus_a", "cus_b", "cus_none")])
+    assert [(one.available_nanos, one.held_nanos) for one in balances] == [(0, 10), (0, 7), (3, 0)]
+    entries = await store.read(
+        lambda tx: tx.ledger.entries(TEST, "customer:cus_a:available", before_version=None, limit=9)
+    )
+    assert [(one.version, one.amount_nanos) for one in entries] == [(3, -6), (2, -4), (1, 10)]
 
 
 async def test_order_in_the_batch_counts(store: Store):

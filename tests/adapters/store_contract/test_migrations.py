@@ -1,4 +1,5 @@
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pysqlite3
@@ -6,7 +7,18 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from tests.adapters.store_contract.builders import TEST, customer, grant, key, lease, offer, price, usage
+from tests.adapters.store_contract.builders import (
+    TEST,
+    customer,
+    grant,
+    key,
+    lease,
+    lot,
+    offer,
+    price,
+    redeem_code,
+    usage,
+)
 
 from yuanjing.adapters.sql import HEAD, SchemaError, alone, current, migrate, open_store, upgrade
 from yuanjing.adapters.sql.tables import METADATA
@@ -35,6 +47,8 @@ async def test_up_down_and_up_again_with_data(empty_url: str):
         tx.keys.add(key())
         tx.catalog.save_offer(offer())
         tx.catalog.add_price(price())
+        tx.promotions.add(lot())
+        tx.redeem_codes.add(redeem_code(customer_id="cus_a", redeemed_at=1.5))
 
     for _ in range(2):
         assert await current(empty_url) is None
@@ -48,6 +62,36 @@ async def test_up_down_and_up_again_with_data(empty_url: str):
         await migrate.downgrade(empty_url, "base")
     tables = await _in_database(empty_url, lambda conn: set(sa.inspect(conn).get_table_names()))
     assert tables == {"alembic_version"}
+
+
+async def test_usage_by_day_is_added_up_from_what_was_there_before(empty_url: str):
+    await upgrade(empty_url)
+    store = await open_store(empty_url)
+    usages = [usage(f"u{n}", posted_at=n * 50_000.0, key_id=f"key_{n % 2}") for n in range(9)]
+    await store.write(lambda tx: tx.usages.add_new(usages))
+    expected = await store.read(lambda tx: list(tx.usages.scan_days()))
+    assert len(expected) > 5
+    await store.close()
+    await migrate.downgrade(empty_url, "0003")
+    await upgrade(empty_url)
+    store = await open_store(empty_url)
+    assert await store.read(lambda tx: list(tx.usages.scan_days())) == expected
+    await store.close()
+
+
+async def test_holds_of_before_have_no_promotion_money_and_those_of_after_are_money(empty_url: str):
+    await upgrade(empty_url)
+    store = await open_store(empty_url)
+    plain, mixed = lease("hold_1"), lease("hold_2", promotion_nanos=40, parts=2)
+    await store.write(lambda tx: tx.holds.add(plain, mixed))
+    await store.close()
+    await migrate.downgrade(empty_url, "0004")
+    await upgrade(empty_url)
+    store = await open_store(empty_url)
+    after = await store.read(lambda tx: list(tx.holds.scan()))
+    assert after == [plain, replace(mixed, promotion_nanos=0)]
+    assert await store.read(lambda tx: list(tx.promotions.scan())) == []
+    await store.close()
 
 
 async def test_the_migrated_schema_is_the_tables(empty_url: str):

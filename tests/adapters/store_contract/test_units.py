@@ -17,7 +17,9 @@ from tests.adapters.store_contract.builders import (
 
 from yuanjing.adapters.sql import open_store
 from yuanjing.domain.errors import StoreUnavailableError
-from yuanjing.ports.store import KeyBudget, Store, Topic, Tx, UsageFilter
+from yuanjing.ports.identity import KeyBudget
+from yuanjing.ports.store import Store, Topic, Tx
+from yuanjing.ports.usages import UsageFilter
 
 
 class _Boom(Exception):  # noqa: N818  # stands for any bug

@@ -3,17 +3,17 @@
 from yuanjing.adapters.memory.journal import Journal
 from yuanjing.domain.catalog import Channel, Offer, Provider
 from yuanjing.domain.errors import AlreadyExistsError, NotFoundError
-from yuanjing.domain.pricing import ChatPrice
+from yuanjing.domain.video_pricing import OfferPrice
 
 
 class MemoryCatalog:
-    """See `yuanjing.ports.store.CatalogTable`."""
+    """See `yuanjing.ports.catalog.CatalogTable`."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._providers: dict[str, Provider] = {}
         self._offers: dict[str, Offer] = {}
-        self._prices: dict[str, ChatPrice] = {}
+        self._prices: dict[str, OfferPrice] = {}
         self._channels: dict[str, Channel] = {}
 
     def save_provider(self, provider: Provider) -> None:
@@ -32,7 +32,7 @@ class MemoryCatalog:
         """See the port."""
         return sorted(self._offers.values(), key=lambda offer: (offer.model, offer.id))
 
-    def add_price(self, price: ChatPrice) -> None:
+    def add_price(self, price: OfferPrice) -> None:
         """See the port."""
         if price.offer_id not in self._offers:
             raise NotFoundError(f"offer {price.offer_id} does not exist")
@@ -42,12 +42,12 @@ class MemoryCatalog:
             raise AlreadyExistsError(f"price {price.id}, or version {price.version} of the offer, exists")
         self._journal.put(self._prices, price.id, price)
 
-    def prices(self, offer_id: str | None = None) -> list[ChatPrice]:
+    def prices(self, offer_id: str | None = None) -> list[OfferPrice]:
         """See the port."""
         found = [price for price in self._prices.values() if offer_id in (None, price.offer_id)]
         return sorted(found, key=lambda price: (price.offer_id, price.version))
 
-    def price(self, price_id: str) -> ChatPrice | None:
+    def price(self, price_id: str) -> OfferPrice | None:
         """See the port."""
         return self._prices.get(price_id)
 

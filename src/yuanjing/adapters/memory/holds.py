@@ -17,11 +17,12 @@ class MemoryHolds:
         self._journal = journal
         self._holds: dict[str, Hold] = {}
 
-    def add(self, hold: Hold) -> None:
+    def add(self, *holds: Hold) -> None:
         """See the port."""
-        if hold.id in self._holds:
-            raise AlreadyExistsError(f"hold {hold.id} exists")
-        self._put(hold)
+        for hold in holds:
+            if hold.id in self._holds:
+                raise AlreadyExistsError(f"hold {hold.id} exists")
+            self._put(hold)
 
     def save(self, hold: Hold) -> None:
         """See the port."""

@@ -42,6 +42,12 @@ class Journal:
             self._remember(lambda: table.__delitem__(key))
         table[key] = value
 
+    def remove(self, table: dict[K, V], key: K) -> None:
+        """Remove an item that is there."""
+        old = table[key]
+        self._remember(lambda: table.__setitem__(key, old))
+        del table[key]
+
     def append(self, rows: list[V], value: V) -> None:
         """Add to the end of a list."""
         self._remember(lambda: rows.__delitem__(-1))

@@ -1,19 +1,23 @@
 """The ledger in memory."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from yuanjing.adapters.memory.journal import Journal
 from yuanjing.domain.errors import AlreadyExistsError, InsufficientFundsError, InvalidInputError
 from yuanjing.domain.ledger import (
     Balances,
     Entry,
+    Reason,
     Transfer,
+    accounts_of,
     available,
     held,
     may_go_negative,
     promotion,
 )
 from yuanjing.domain.money import Book
+from yuanjing.domain.statements import AccountMonth, by_month, month_of
 from yuanjing.kit.clock import Clock
 
 _BALANCE_MAX = 2**63 - 1
@@ -27,6 +31,8 @@ class MemoryLedger:
         self._clock = clock
         self._transfers: dict[str, Transfer] = {}
         self._entries: dict[tuple[Book, str], list[Entry]] = {}
+        self._months: dict[tuple[Book, str, int, Reason], AccountMonth] = {}
+        self._newest: dict[tuple[Book, str], int] = {}
 
     def post(self, transfers: Sequence[Transfer]) -> list[bool]:
         """See the port."""
@@ -47,7 +53,20 @@ class MemoryLedger:
             if key not in self._entries:
                 self._journal.put(self._entries, key, [])
             self._journal.append(self._entries[key], entry)
+        self._add_months(entries)
         return is_new
+
+    def _add_months(self, entries: Sequence[Entry]) -> None:
+        """An account's months never go back."""
+        lines = ((one.book, one.account, one.reason, one.amount_nanos, one.version) for one in entries)
+        for added in by_month(lines, month_of(self._clock.unix())):
+            account = (added.book, added.account)
+            month = max(added.month, self._newest.get(account, 0))
+            self._journal.put(self._newest, account, month)
+            key = (*account, month, added.reason)
+            moved = replace(added, month=month)
+            known = self._months.get(key)
+            self._journal.put(self._months, key, moved if known is None else known.joined(moved))
 
     def _entries_for(self, transfers: Sequence[Transfer]) -> list[Entry]:
         """Both sides of each transfer, in order; refused as a whole if a limit would be broken."""
@@ -87,6 +106,16 @@ class MemoryLedger:
         rows = self._entries.get((book, account))
         return (rows[-1].balance_after_nanos, rows[-1].version) if rows else (0, 0)
 
+    def lock_balances(
+        self,
+        book: Book,
+        customer_ids: Collection[str],
+        *,
+        is_to_open: bool = False,  # noqa: ARG002  # units of work never overlap, so there is nothing to lock
+    ) -> Mapping[str, Balances]:
+        """See the port."""
+        return {customer_id: self.balances(book, customer_id) for customer_id in customer_ids}
+
     def balances(self, book: Book, customer_id: str) -> Balances:
         """See the port."""
         return Balances(
@@ -94,6 +123,10 @@ class MemoryLedger:
             held_nanos=self._state(book, held(customer_id))[0],
             promotion_nanos=self._state(book, promotion(customer_id))[0],
         )
+
+    def owned(self, book: Book, customer_ids: Collection[str]) -> Mapping[str, int]:
+        """See the port."""
+        return {id_: sum(self._state(book, name)[0] for name in accounts_of(id_)) for id_ in customer_ids}
 
     def account_balances(self, book: Book) -> Mapping[str, int]:
         """See the port."""
@@ -110,6 +143,10 @@ class MemoryLedger:
             rows = rows[: max(before_version - 1, 0)]
         return rows[::-1][:limit]
 
+    def months(self, book: Book, accounts: Collection[str], *, last: int) -> list[AccountMonth]:
+        """See the port."""
+        return [one for one in self.scan_months() if one.book == book and one.account in accounts and one.month <= last]
+
     def transfer(self, transfer_id: str) -> Transfer | None:
         """See the port."""
         return self._transfers.get(transfer_id)
@@ -118,6 +155,10 @@ class MemoryLedger:
         """See the port."""
         for key in sorted(self._entries):
             yield from list(self._entries[key])
+
+    def scan_months(self) -> Iterator[AccountMonth]:
+        """See the port."""
+        yield from [self._months[key] for key in sorted(self._months)]
 
     def scan_transfers(self) -> Iterator[Transfer]:
         """See the port."""

@@ -4,13 +4,20 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
+from yuanjing.adapters.memory.accounts import MemoryChallenges, MemoryFactors, MemorySessions
+from yuanjing.adapters.memory.alerts import MemoryAlerts
+from yuanjing.adapters.memory.artifacts import MemoryArtifacts
 from yuanjing.adapters.memory.catalog import MemoryCatalog
 from yuanjing.adapters.memory.holds import MemoryHolds
 from yuanjing.adapters.memory.identity import MemoryCustomers, MemoryKeys
 from yuanjing.adapters.memory.journal import Journal
 from yuanjing.adapters.memory.ledger import MemoryLedger
 from yuanjing.adapters.memory.nodes import MemoryNodes
+from yuanjing.adapters.memory.promotions import MemoryPromotions, MemoryRedeemCodes
+from yuanjing.adapters.memory.receipts import MemoryReceiptKeys
 from yuanjing.adapters.memory.signals import MemorySignals
+from yuanjing.adapters.memory.tasks import MemoryTasks
+from yuanjing.adapters.memory.topups import MemoryTopUps
 from yuanjing.adapters.memory.usages import MemoryUsages
 from yuanjing.domain.errors import StoreUnavailableError
 from yuanjing.kit.clock import Clock, SystemClock
@@ -31,6 +38,16 @@ class MemoryTx:
         self.keys = MemoryKeys(journal, self.customers)
         self.catalog = MemoryCatalog(journal)
         self.signals = MemorySignals(journal)
+        self.tasks = MemoryTasks(journal, clock)
+        self.artifacts = MemoryArtifacts(journal)
+        self.challenges = MemoryChallenges(journal)
+        self.sessions = MemorySessions(journal)
+        self.factors = MemoryFactors(journal)
+        self.topups = MemoryTopUps(journal)
+        self.alerts = MemoryAlerts(journal)
+        self.receipt_keys = MemoryReceiptKeys(journal)
+        self.promotions = MemoryPromotions(journal)
+        self.redeem_codes = MemoryRedeemCodes(journal)
 
 
 class MemoryStore:

@@ -68,6 +68,7 @@ STATES: Mapping[str, TaskState] = {
 _INVALID = FailureRule(kind=FailureKind.INVALID_INPUT)
 _AUTH = FailureRule(kind=FailureKind.PROVIDER_AUTH)
 _BALANCE = FailureRule(kind=FailureKind.PROVIDER_BALANCE)
+_MODEL_BALANCE = FailureRule(kind=FailureKind.PROVIDER_BALANCE, is_of_model=True)
 _RATE = FailureRule(kind=FailureKind.RATE_LIMITED)
 _BAD_INPUT = FailureRule(kind=FailureKind.MODERATED, text=MODERATED_INPUT_TEXT)
 _BAD_OUTPUT = FailureRule(kind=FailureKind.MODERATED, text=MODERATED_OUTPUT_TEXT)
@@ -89,12 +90,12 @@ FAILURES: Mapping[str, FailureRule] = {
     "AuthenticationError": _AUTH,
     "AccessDenied": _AUTH,
     "ServiceNotOpen": _AUTH,
-    "ModelNotOpen": _AUTH,
+    "ModelNotOpen": FailureRule(kind=FailureKind.PROVIDER_AUTH, is_of_model=True),
     "AccountOverdueError": _BALANCE,
     "ServiceOverdue": _BALANCE,
-    # HTTP 429, but limits of the account that a person has to raise [assumed].
-    "QuotaExceeded": _BALANCE,
-    "SetLimitExceeded": _BALANCE,
+    # HTTP 429, but limits of the account for one model (1299023) that a person has to raise.
+    "QuotaExceeded": _MODEL_BALANCE,
+    "SetLimitExceeded": _MODEL_BALANCE,
     "InvalidEndpointOrModel": _MODEL,
     "UnsupportedModel": _MODEL,
     "RateLimitExceeded": _RATE,
@@ -107,7 +108,7 @@ FAILURES: Mapping[str, FailureRule] = {
 }
 """The documented codes; `Output…` comes in failed tasks, the others with an HTTP error."""
 
-_ANY = (Delivery.INLINE, Delivery.URL)
+_ANY = (Delivery.INLINE, Delivery.URL, Delivery.ASSET)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,7 +125,8 @@ class ArkOptions:
             8 KiB that many servers take [assumed].
         search_pages_max: pages of 500 that one `find` reads; the list may be asked once a second.
         search_slack_seconds: how far the provider's clock may be from ours.
-        deliveries: how files can be given; videos are never taken inline.
+        deliveries: how files can be given; videos are never taken inline. Assets are those of the account that the
+            channel leads to, registered in the provider's console.
     """
 
     failures: Mapping[str, FailureRule] = field(default_factory=lambda: FAILURES)
@@ -139,7 +141,7 @@ class ArkOptions:
             MediaRole.FIRST_FRAME: _ANY,
             MediaRole.LAST_FRAME: _ANY,
             MediaRole.REFERENCE_IMAGE: _ANY,
-            MediaRole.REFERENCE_VIDEO: (Delivery.URL,),
+            MediaRole.REFERENCE_VIDEO: (Delivery.URL, Delivery.ASSET),
             MediaRole.REFERENCE_AUDIO: _ANY,
         }
     )

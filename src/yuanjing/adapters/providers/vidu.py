@@ -9,7 +9,7 @@ import datetime as dt
 import hashlib
 import hmac
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from urllib.parse import quote
@@ -197,17 +197,17 @@ class ViduUpstream:
 
     async def query(self, access: ChannelAccess, ref: TaskRef) -> UpstreamTask:
         """See `VideoUpstream.query`."""
-        return await self._query(access, ref.upstream_task_id)
+        return _typed(await self._query(access, ref.upstream_task_id), ref)
 
     async def query_many(self, access: ChannelAccess, refs: Sequence[TaskRef]) -> Mapping[str, UpstreamTask]:
         """See `VideoUpstream.query_many`. That the ids are repeated fields is [assumed]."""
         assert len(refs) <= self._options.batch_max, len(refs)
-        wanted = {ref.upstream_task_id for ref in refs}
+        wanted = {ref.upstream_task_id: ref for ref in refs}
         if not wanted:
             return {}
         items, _ = await self._list(access, [("task_ids", task_id) for task_id in sorted(wanted)])
-        tasks = [self._task(item, access, "") for item in items]
-        return {task.upstream_task_id: task for task in tasks if task and task.upstream_task_id in wanted}
+        tasks = [task for item in items if (task := self._task(item, access, "")) and task.upstream_task_id in wanted]
+        return {task.upstream_task_id: _typed(task, wanted[task.upstream_task_id]) for task in tasks}
 
     async def cancel(self, access: ChannelAccess, ref: TaskRef) -> bool:
         """See `VideoUpstream.cancel`. A running task is refused."""
@@ -374,6 +374,14 @@ def _endpoint(submission: Submission) -> str:
     if endpoint is None or repeats or submission.form:
         raise unsendable("no call takes these media together")
     return endpoint
+
+
+def _typed(task: UpstreamTask, ref: TaskRef) -> UpstreamTask:
+    """The task, its usage with the call that made it: answers do not tell, and the seed's sample has it."""
+    endpoint = _ENDPOINTS.get(frozenset(ref.roles))
+    if task.usage is None or endpoint is None:
+        return task
+    return replace(task, usage=replace(task.usage, details={**task.usage.details, "type": endpoint}))
 
 
 def _body(submission: Submission, endpoint: str, options: ViduOptions) -> Fields:

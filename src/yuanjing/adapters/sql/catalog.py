@@ -13,6 +13,8 @@ from yuanjing.domain.catalog import Channel, ChatLimits, Offer, OnDisconnect, Op
 from yuanjing.domain.errors import AlreadyExistsError, NotFoundError
 from yuanjing.domain.money import Book
 from yuanjing.domain.pricing import ChatPrice, ChatTier
+from yuanjing.domain.video_offers import VideoLimits, VideoSpec
+from yuanjing.domain.video_pricing import OfferPrice, VideoPrice, VideoRate
 
 
 def _upsert(table: sa.Table) -> sa.Executable:
@@ -43,16 +45,19 @@ class _OfferDocument(msgspec.Struct, frozen=True, kw_only=True):
     parameters: dict[str, object]
     description: str
     description_zh: str
+    video: VideoSpec | None = None
 
 
 _DOCUMENT = msgspec.json.Decoder(_OfferDocument)
 _NAMES = msgspec.json.Decoder(tuple[str, ...])
 _NAME_MAP = msgspec.json.Decoder(dict[str, str])
+_LIMITS = msgspec.json.Decoder(VideoLimits)
+_RATES = msgspec.json.Decoder(tuple[VideoRate, ...])
 _TIERS = msgspec.json.Decoder(tuple[ChatTier, ...])
 
 
 class SqlCatalog:
-    """See `yuanjing.ports.store.CatalogTable`."""
+    """See `yuanjing.ports.catalog.CatalogTable`."""
 
     def __init__(self, work: Work) -> None:
         self._work = work
@@ -69,6 +74,7 @@ class SqlCatalog:
             sandbox_path=provider.sandbox_path,
             on_disconnect=provider.on_disconnect.value,
             quirks=dump(provider.quirks),
+            video=None if provider.video is None else dump(provider.video),
         )
 
     def providers(self) -> list[Provider]:
@@ -83,7 +89,7 @@ class SqlCatalog:
         """See the port."""
         return [_from_row_offer(row) for row in self._work.rows(_OFFERS)]
 
-    def add_price(self, price: ChatPrice) -> None:
+    def add_price(self, price: OfferPrice) -> None:
         """See the port."""
         if self._work.first(_OFFER, id=price.offer_id) is None:
             raise NotFoundError(f"offer {price.offer_id} does not exist")
@@ -93,20 +99,21 @@ class SqlCatalog:
             offer_id=price.offer_id,
             version=price.version,
             effective_from=_to_text(price.effective_from),
-            tiers=dump(price.tiers),
+            tiers=dump(price.tiers if isinstance(price, ChatPrice) else ()),
+            rates=dump(price.rates) if isinstance(price, VideoPrice) else None,
             source=price.source,
             created_at=_to_text(price.created_at),
         )
         if row is None:
             raise AlreadyExistsError(f"price {price.id}, or version {price.version} of the offer, exists")
 
-    def prices(self, offer_id: str | None = None) -> list[ChatPrice]:
+    def prices(self, offer_id: str | None = None) -> list[OfferPrice]:
         """See the port."""
         if offer_id is None:
             return [_from_row_price(row) for row in self._work.rows(_PRICES)]
         return [_from_row_price(row) for row in self._work.rows(_PRICES_OF_OFFER, offer=offer_id)]
 
-    def price(self, price_id: str) -> ChatPrice | None:
+    def price(self, price_id: str) -> OfferPrice | None:
         """See the port."""
         row = self._work.first(_PRICE, id=price_id)
         return None if row is None else _from_row_price(row)
@@ -140,6 +147,7 @@ def _from_row_provider(row: sa.Row[Any]) -> Provider:
         sandbox_path=row.sandbox_path,
         on_disconnect=OnDisconnect(row.on_disconnect),
         quirks=_NAMES.decode(row.quirks),
+        video=None if row.video is None else _LIMITS.decode(row.video),
     )
 
 
@@ -147,6 +155,7 @@ def _to_row_offer(offer: Offer) -> Mapping[str, Any]:
     document = _OfferDocument(
         providers=dict(offer.providers),
         chat=offer.chat,
+        video=offer.video,
         aliases=offer.aliases,
         capabilities=offer.capabilities,
         parameters=dict(offer.parameters),
@@ -175,6 +184,7 @@ def _from_row_offer(row: sa.Row[Any]) -> Offer:
         provider_label=row.provider_label,
         providers=document.providers,
         chat=document.chat,
+        video=document.video,
         aliases=document.aliases,
         capabilities=document.capabilities,
         parameters=document.parameters,
@@ -185,15 +195,26 @@ def _from_row_offer(row: sa.Row[Any]) -> Offer:
     )
 
 
-def _from_row_price(row: sa.Row[Any]) -> ChatPrice:
+def _from_row_price(row: sa.Row[Any]) -> OfferPrice:
+    effective_from, created_at = dt.datetime.fromisoformat(row.effective_from), _from_text(row.created_at)
+    if row.rates is not None:
+        return VideoPrice(
+            id=row.id,
+            offer_id=row.offer_id,
+            version=row.version,
+            effective_from=effective_from,
+            rates=_RATES.decode(row.rates),
+            source=row.source,
+            created_at=created_at,
+        )
     return ChatPrice(
         id=row.id,
         offer_id=row.offer_id,
         version=row.version,
-        effective_from=dt.datetime.fromisoformat(row.effective_from),
+        effective_from=effective_from,
         tiers=_TIERS.decode(row.tiers),
         source=row.source,
-        created_at=_from_text(row.created_at),
+        created_at=created_at,
     )
 
 

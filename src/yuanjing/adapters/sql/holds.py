@@ -7,8 +7,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from yuanjing.adapters.sql.bulk import Bulk
 from yuanjing.adapters.sql.tables import IS_OPEN, holds
-from yuanjing.adapters.sql.work import Work, insert, lockable
+from yuanjing.adapters.sql.work import Work, lockable
 from yuanjing.domain.errors import AlreadyExistsError
 from yuanjing.domain.holds import Hold, HoldPurpose
 from yuanjing.domain.money import Book
@@ -16,7 +17,7 @@ from yuanjing.ports.damage import Damaged, readable
 from yuanjing.ports.store import HoldSum
 
 _IS_LEASE = holds.c.purpose == HoldPurpose.LEASE.value
-_ADD = insert(holds).on_conflict_do_nothing().returning(holds.c.id)
+_ADD = Bulk(holds)
 _SAVE = (
     sa.update(holds)
     .where(holds.c.id == sa.bindparam("hold_id"))
@@ -27,6 +28,7 @@ _SAVE = (
                 "amount_nanos",
                 "settled_nanos",
                 "released_nanos",
+                "promotion_nanos",
                 "is_closing",
                 "recall_requested_at",
                 "parts",
@@ -92,10 +94,12 @@ class SqlHolds:
             self._unsaved.clear()
             self._work.do_many(_SAVE, rows)
 
-    def add(self, hold: Hold) -> None:
+    def add(self, *holds: Hold) -> None:
         """See the port."""
-        if self._work.first(_ADD, **_to_row(hold)) is None:
-            raise AlreadyExistsError(f"hold {hold.id} exists")
+        added = _ADD.add_new(self._work, [_to_row(hold) for hold in holds])
+        for hold in holds:
+            if hold.id not in added:
+                raise AlreadyExistsError(f"hold {hold.id} exists")
 
     def save(self, hold: Hold) -> None:
         """See the port."""
@@ -166,6 +170,7 @@ def _to_row(hold: Hold) -> dict[str, Any]:
         "amount_nanos": hold.amount_nanos,
         "settled_nanos": hold.settled_nanos,
         "released_nanos": hold.released_nanos,
+        "promotion_nanos": hold.promotion_nanos,
         "owner_node": hold.owner_node,
         "owner_incarnation": hold.owner_incarnation,
         "key_id": hold.key_id,
@@ -184,6 +189,7 @@ def _to_row_saved(hold: Hold) -> dict[str, Any]:
         "new_amount_nanos": hold.amount_nanos,
         "new_settled_nanos": hold.settled_nanos,
         "new_released_nanos": hold.released_nanos,
+        "new_promotion_nanos": hold.promotion_nanos,
         "new_is_closing": hold.is_closing,
         "new_recall_requested_at": hold.recall_requested_at,
         "new_parts": hold.parts,
@@ -201,6 +207,7 @@ def _from_row(row: sa.Row[Any]) -> Hold:
         amount_nanos=row.amount_nanos,
         settled_nanos=row.settled_nanos,
         released_nanos=row.released_nanos,
+        promotion_nanos=row.promotion_nanos,
         owner_node=row.owner_node,
         owner_incarnation=row.owner_incarnation,
         key_id=row.key_id,

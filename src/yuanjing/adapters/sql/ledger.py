@@ -1,11 +1,13 @@
 """Accounts, transfers and entries in SQL."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 
+from yuanjing.adapters.sql.bulk import Bulk, by_dialect
+from yuanjing.adapters.sql.months import add_months, read_months, scan_months
 from yuanjing.adapters.sql.tables import accounts, entries, transfers
 from yuanjing.adapters.sql.work import Work, dump, insert, lockable
 from yuanjing.domain.errors import AlreadyExistsError, InsufficientFundsError, InvalidInputError
@@ -14,21 +16,26 @@ from yuanjing.domain.ledger import (
     Entry,
     Reason,
     Transfer,
+    accounts_of,
     available,
     held,
     may_go_negative,
     promotion,
 )
 from yuanjing.domain.money import Book
+from yuanjing.domain.statements import AccountMonth, by_month, month_of
 from yuanjing.ports.damage import Damaged, readable
 
 _BALANCE_MAX = 2**63 - 1
 
-_STATES = lockable(
-    sa.select(accounts.c.name, accounts.c.balance_nanos, accounts.c.version)
-    .where(accounts.c.book == sa.bindparam("book"))
-    .where(accounts.c.name.in_(sa.bindparam("names", expanding=True)))
-    .order_by(accounts.c.name)
+_STATES = by_dialect(
+    lambda among: lockable(
+        sa.select(accounts.c.name, accounts.c.balance_nanos, accounts.c.version)
+        .where(accounts.c.book == sa.bindparam("book"))
+        .where(among(accounts.c.name))
+        .order_by(accounts.c.name)
+    ),
+    "names",
 )
 _OPEN_ACCOUNT = insert(accounts).on_conflict_do_nothing()
 _BALANCES = (
@@ -38,10 +45,10 @@ _BALANCES = (
     .order_by(accounts.c.name)
 )
 _UNLIMITED = sa.select(accounts.c.name).where(accounts.c.book == sa.bindparam("book"), accounts.c.may_go_negative)
-_TRANSFERS = sa.select(transfers).where(transfers.c.id.in_(sa.bindparam("ids", expanding=True)))
+_TRANSFERS = by_dialect(lambda among: sa.select(transfers).where(among(transfers.c.id)), "ids")
 _ALL_TRANSFERS = sa.select(transfers).order_by(transfers.c.seq)
-_ADD_TRANSFER = sa.insert(transfers)
-_ADD_ENTRY = sa.insert(entries)
+_ADD_TRANSFER = Bulk(transfers)
+_ADD_ENTRY = Bulk(entries)
 
 # The limit is part of the statement that moves the money; a row that would break it is not returned.
 _MOVE = """
@@ -86,10 +93,14 @@ _State = tuple[int, int]
 
 
 class SqlLedger:
-    """See `yuanjing.ports.store.LedgerTable`."""
+    """See `yuanjing.ports.store.LedgerTable`.
+
+    What accounts have is remembered from when they are locked: nobody else moves it until the unit of work ends.
+    """
 
     def __init__(self, work: Work) -> None:
         self._work = work
+        self._locked: dict[tuple[str, str], _State] = {}
 
     def post(self, transfers: Sequence[Transfer]) -> list[bool]:
         """See the port.
@@ -103,25 +114,48 @@ class SqlLedger:
             return is_new
         lines = _entries_for(fresh, states)
         now = self._work.clock.unix()
-        self._work.do_many(_ADD_TRANSFER, [_to_row_transfer(transfer, now) for transfer in fresh])
-        self._work.do_many(_ADD_ENTRY, lines)
+        _ADD_TRANSFER.add(self._work, [_to_row_transfer(transfer, now) for transfer in fresh])
+        _ADD_ENTRY.add(self._work, lines)
         self._move(lines)
+        add_months(self._work, _months(fresh, lines, now))
+        self._locked |= {(line["book"], line["account"]): _state_after(line) for line in lines}
         return is_new
+
+    def lock_balances(
+        self, book: Book, customer_ids: Collection[str], *, is_to_open: bool = False
+    ) -> Mapping[str, Balances]:
+        """See the port."""
+        names = {name for id_ in customer_ids for name in accounts_of(id_)}
+        states = self._lock(book.value, names)
+        missing = names - states.keys()
+        if missing and is_to_open:
+            states |= self._open(book.value, missing)
+        return {id_: _to_balances({name: state[0] for name, state in states.items()}, id_) for id_ in customer_ids}
 
     def _lock_accounts(self, transfers: Sequence[Transfer]) -> dict[tuple[str, str], _State]:
         """Open the accounts that are missing and lock all of them, in sorted order."""
         names: dict[str, set[str]] = {}
         for transfer in transfers:
             names.setdefault(transfer.book.value, set()).update((transfer.debit, transfer.credit))
-        states: dict[tuple[str, str], _State] = {}
         for book in sorted(names):
-            wanted = sorted(names[book])
-            found = self._work.locked(_STATES, book=book, names=wanted)
-            if len(found) < len(wanted):
-                missing = sorted(names[book] - {row.name for row in found})
-                self._work.do_many(_OPEN_ACCOUNT, [_new_account(book, name) for name in missing])
-                found = self._work.locked(_STATES, book=book, names=wanted)
-            states |= {(book, row.name): (row.balance_nanos, row.version) for row in found}
+            wanted = {name for name in names[book] if (book, name) not in self._locked}
+            missing = wanted - self._lock(book, wanted).keys()
+            if missing:
+                self._open(book, missing)
+        return {(book, name): self._locked[book, name] for book in names for name in names[book]}
+
+    def _open(self, book: str, names: Collection[str]) -> dict[str, _State]:
+        """Open accounts and lock them, those too that somebody else has opened meanwhile."""
+        self._work.do_many(_OPEN_ACCOUNT, [_new_account(book, name) for name in sorted(names)])
+        return self._lock(book, names)
+
+    def _lock(self, book: str, names: Collection[str]) -> dict[str, _State]:
+        """Lock those of the accounts that exist, in sorted order, and remember what they have."""
+        if not names:
+            return {}
+        rows = self._work.locked(_STATES[self._work.dialect], book=book, names=sorted(names))
+        states: dict[str, _State] = {row.name: (row.balance_nanos, row.version) for row in rows}
+        self._locked |= {(book, name): state for name, state in states.items()}
         return states
 
     def _sort_out(self, transfers: Sequence[Transfer]) -> tuple[list[Transfer], list[bool]]:
@@ -159,18 +193,21 @@ class SqlLedger:
     def _transfers(self, ids: Sequence[str]) -> dict[str, Transfer]:
         if not ids:
             return {}
-        return {row.id: _from_row_transfer(row) for row in self._work.rows(_TRANSFERS, ids=ids)}
+        return {row.id: _from_row_transfer(row) for row in self._work.rows(_TRANSFERS[self._work.dialect], ids=ids)}
 
     def balances(self, book: Book, customer_id: str) -> Balances:
         """See the port."""
-        names = [available(customer_id), held(customer_id), promotion(customer_id)]
-        rows = self._work.rows(_STATES.plain, book=book.value, names=names)
-        found = {row.name: row.balance_nanos for row in rows}
-        return Balances(
-            available_nanos=found.get(names[0], 0),
-            held_nanos=found.get(names[1], 0),
-            promotion_nanos=found.get(names[2], 0),
-        )
+        names = accounts_of(customer_id)
+        rows = self._work.rows(_STATES[self._work.dialect].plain, book=book.value, names=names)
+        return _to_balances({row.name: row.balance_nanos for row in rows}, customer_id)
+
+    def owned(self, book: Book, customer_ids: Collection[str]) -> Mapping[str, int]:
+        """See the port."""
+        names = {name: id_ for id_ in customer_ids for name in accounts_of(id_)}
+        sums = dict.fromkeys(customer_ids, 0)
+        for row in self._work.rows(_STATES[self._work.dialect].plain, book=book.value, names=sorted(names)):
+            sums[names[row.name]] += row.balance_nanos
+        return sums
 
     def account_balances(self, book: Book) -> Mapping[str, int]:
         """See the port."""
@@ -186,6 +223,10 @@ class SqlLedger:
         rows = self._work.rows(_ENTRIES_OF_ACCOUNT, book=book.value, account=account, below=below, limit=limit)
         return [_from_row_entry(row) for row in rows]
 
+    def months(self, book: Book, accounts: Collection[str], *, last: int) -> list[AccountMonth]:
+        """See the port."""
+        return read_months(self._work, book, accounts, last)
+
     def transfer(self, transfer_id: str) -> Transfer | None:
         """See the port."""
         return self._transfers([transfer_id]).get(transfer_id)
@@ -195,10 +236,23 @@ class SqlLedger:
         for row in self._work.stream(_ALL_ENTRIES):
             yield readable(f"{row.book} {row.account} {row.version}", partial(_from_row_entry, row))
 
+    def scan_months(self) -> Iterator[AccountMonth | Damaged]:
+        """See the port."""
+        yield from scan_months(self._work)
+
     def scan_transfers(self) -> Iterator[Transfer | Damaged]:
         """See the port."""
         for row in self._work.stream(_ALL_TRANSFERS):
             yield readable(row.id, partial(_from_row_transfer, row))
+
+
+def _to_balances(found: Mapping[str, int], customer_id: str) -> Balances:
+    """What a customer has; an account that is not there has nothing."""
+    return Balances(
+        available_nanos=found.get(available(customer_id), 0),
+        held_nanos=found.get(held(customer_id), 0),
+        promotion_nanos=found.get(promotion(customer_id), 0),
+    )
 
 
 def _entries_for(transfers: Sequence[Transfer], states: Mapping[tuple[str, str], _State]) -> list[dict[str, Any]]:
@@ -230,6 +284,22 @@ def _entries_for(transfers: Sequence[Transfer], states: Mapping[tuple[str, str],
                 }
             )
     return lines
+
+
+def _months(transfers: Sequence[Transfer], lines: Sequence[Mapping[str, Any]], at: float) -> list[AccountMonth]:
+    """What the lines, two of each transfer, add to the months of customers' accounts."""
+    reasons = {transfer.id: transfer.reason for transfer in transfers}
+    return by_month(
+        (
+            (Book(line["book"]), line["account"], reasons[line["transfer_id"]], line["amount_nanos"], line["version"])
+            for line in lines
+        ),
+        month_of(at),
+    )
+
+
+def _state_after(line: Mapping[str, Any]) -> _State:
+    return line["balance_after_nanos"], line["version"]
 
 
 def _new_account(book: str, name: str) -> dict[str, Any]:

@@ -88,6 +88,7 @@ holds = sa.Table(
     sa.Column("amount_nanos", NANOS, nullable=False),
     sa.Column("settled_nanos", NANOS, nullable=False),
     sa.Column("released_nanos", NANOS, nullable=False),
+    sa.Column("promotion_nanos", NANOS, nullable=False, server_default=sa.text("0")),
     sa.Column("owner_node", ID),
     sa.Column("owner_incarnation", COUNT),
     sa.Column("key_id", ID),
@@ -101,6 +102,9 @@ holds = sa.Table(
     sa.CheckConstraint("settled_nanos >= 0", name="settled"),
     sa.CheckConstraint("released_nanos >= 0", name="released"),
     sa.CheckConstraint("settled_nanos + released_nanos <= amount_nanos", name="remaining"),
+    sa.CheckConstraint(
+        "promotion_nanos >= 0 AND promotion_nanos <= amount_nanos - settled_nanos - released_nanos", name="promotion"
+    ),
     sa.CheckConstraint("closed_at IS NULL OR settled_nanos + released_nanos = amount_nanos", name="closed_empty"),
 )
 IS_OPEN = holds.c.closed_at.is_(None)
@@ -176,10 +180,24 @@ usages = sa.Table(
     sa.CheckConstraint("overrun_nanos >= 0", name="overrun"),
     sa.CheckConstraint("late_shortfall_nanos >= 0", name="late_shortfall"),
     sa.Index(None, "posted_at", "id"),
-    sa.Index(None, "customer_id", "posted_at", "id"),
+    sa.Index(None, "customer_id", "book", "posted_at", "id"),
+    sa.Index(None, "customer_id", "book", "model", "posted_at", "id"),
     sa.Index(None, "key_id", "posted_at", "id"),
+    sa.Index(None, "key_id", "model", "posted_at", "id"),
     sa.Index(None, "settle_transfer_id"),
 )
+IS_NOT_CHAT = usages.c.operation != sa.literal_column("'chat'")
+sa.Index(
+    "ix_usages_not_chat",
+    usages.c.customer_id,
+    usages.c.book,
+    usages.c.operation,
+    usages.c.posted_at,
+    usages.c.id,
+    sqlite_where=IS_NOT_CHAT,
+    postgresql_where=IS_NOT_CHAT,
+)
+"""Nearly all records are of chat, and those of a customer are found without asking for the operation."""
 
 customers = sa.Table(
     "customers",
@@ -189,6 +207,7 @@ customers = sa.Table(
     sa.Column("name", sa.Text(), nullable=False),
     sa.Column("created_at", TIME, nullable=False),
     sa.Column("disabled_at", TIME),
+    sa.Column("language", ID),
 )
 
 api_keys = sa.Table(
@@ -214,6 +233,7 @@ key_budgets = sa.Table(
     sa.Column("period_start", TIME, nullable=False),
     sa.Column("spent_nanos", NANOS, nullable=False),
     sa.Column("held_nanos", NANOS, nullable=False),
+    sa.Column("counted_from", TIME, nullable=False, server_default="0"),
     sa.CheckConstraint("spent_nanos >= 0", name="spent"),
     sa.CheckConstraint("held_nanos >= 0", name="held"),
 )
@@ -229,6 +249,7 @@ providers = sa.Table(
     sa.Column("sandbox_path", sa.Text(), nullable=False),
     sa.Column("on_disconnect", ID, nullable=False),
     sa.Column("quirks", JSON, nullable=False),
+    sa.Column("video", JSON),
 )
 
 offers = sa.Table(
@@ -252,6 +273,7 @@ prices = sa.Table(
     sa.Column("version", COUNT, nullable=False),
     sa.Column("effective_from", sa.Text(), nullable=False),
     sa.Column("tiers", JSON, nullable=False),
+    sa.Column("rates", JSON),
     sa.Column("source", sa.Text(), nullable=False),
     sa.Column("created_at", sa.Text()),
     sa.UniqueConstraint("offer_id", "version"),
@@ -285,3 +307,128 @@ signals = sa.Table(
     sa.Column("at", TIME, nullable=False),
     sqlite_autoincrement=True,
 )
+
+tasks = sa.Table(
+    "tasks",
+    METADATA,
+    sa.Column("id", ID, primary_key=True),
+    sa.Column("book", ID, nullable=False),
+    sa.Column("customer_id", ID, nullable=False),
+    sa.Column("key_id", ID, nullable=False),
+    sa.Column("dialect", ID, nullable=False),
+    sa.Column("request_id", ID, nullable=False),
+    sa.Column("offer_id", ID, nullable=False),
+    sa.Column("requested_offer_id", ID, nullable=False),
+    sa.Column("model", ID, nullable=False),
+    sa.Column("operation", ID, nullable=False),
+    sa.Column("request", JSON, nullable=False),
+    sa.Column("price_id", ID, nullable=False),
+    sa.Column("quote", JSON, nullable=False),
+    sa.Column("ceiling_nanos", NANOS, nullable=False),
+    sa.Column("hold_id", ID, nullable=False, unique=True),
+    sa.Column("usage_id", ID, nullable=False, unique=True),
+    sa.Column("created_at", TIME, nullable=False),
+    sa.Column("state", ID, nullable=False),
+    sa.Column("step", ID, nullable=False),
+    sa.Column("next_at", TIME, nullable=False),
+    sa.Column("submissions", COUNT, nullable=False),
+    sa.Column("failures", COUNT, nullable=False),
+    sa.Column("channel_id", ID, nullable=False),
+    sa.Column("upstream_model", ID, nullable=False),
+    sa.Column("upstream_task_id", ID, nullable=False),
+    sa.Column("upstream_word", ID, nullable=False),
+    sa.Column("sent_at", TIME),
+    sa.Column("accepted_at", TIME),
+    sa.Column("started_at", TIME),
+    sa.Column("ended_at", TIME),
+    sa.Column("deadline_at", TIME),
+    sa.Column("outcome", JSON),
+    sa.Column("video_artifact_id", ID),
+    sa.Column("cover_artifact_id", ID),
+    sa.Column("usage", JSON),
+    sa.Column("charge_nanos", NANOS, nullable=False),
+    sa.Column("failure", JSON),
+    sa.Column("flag", sa.Text(), nullable=False),
+    sa.Column("is_cancel_requested", sa.Boolean(), nullable=False),
+    sa.Column("deleted_at", TIME),
+    sa.Column("forgotten_at", TIME),
+    sa.Column("claim_owner", ID),
+    sa.Column("claim_token", COUNT, nullable=False),
+    sa.Column("claim_until", TIME),
+    sa.Column("due_at", TIME, nullable=False),
+    sa.Column("is_hastened", sa.Boolean(), nullable=False),
+    sa.CheckConstraint("charge_nanos >= 0 AND charge_nanos <= ceiling_nanos", name="charge"),
+    sa.Index(None, "created_at", "id"),
+    sa.Index(None, "customer_id", "created_at", "id"),
+)
+"""`due_at` is when a row may be claimed: its `next_at`, or the end of its claim; so one index finds all that are due.
+`is_hastened` is set by what comes in from outside, until the next claim."""
+IS_UNDER_WAY = tasks.c.step != sa.literal_column("'done'")
+"""As text in the statement: with a parameter the planner would not use the indexes for it."""
+for _name, _columns in {
+    "ix_tasks_due": (tasks.c.step, tasks.c.due_at),
+    "ix_tasks_due_of_customer": (tasks.c.step, tasks.c.customer_id, tasks.c.due_at),
+    "ix_tasks_channel": (tasks.c.step, tasks.c.channel_id),
+}.items():
+    sa.Index(_name, *_columns, sqlite_where=IS_UNDER_WAY, postgresql_where=IS_UNDER_WAY)
+HAS_SUCCEEDED = tasks.c.state == sa.literal_column("'succeeded'")
+sa.Index(
+    "ix_tasks_succeeded",
+    tasks.c.offer_id,
+    tasks.c.ended_at,
+    sqlite_where=HAS_SUCCEEDED,
+    postgresql_where=HAS_SUCCEEDED,
+)
+IS_REMEMBERED = tasks.c.forgotten_at.is_(None)
+IS_DELETED = sa.and_(IS_REMEMBERED, tasks.c.deleted_at.is_not(None))
+sa.Index("ix_tasks_remembered", tasks.c.ended_at, sqlite_where=IS_REMEMBERED, postgresql_where=IS_REMEMBERED)
+sa.Index("ix_tasks_deleted", tasks.c.deleted_at, sqlite_where=IS_DELETED, postgresql_where=IS_DELETED)
+IS_FLAGGED = tasks.c.flag != sa.literal_column("''")
+sa.Index("ix_tasks_flagged", tasks.c.created_at, tasks.c.id, sqlite_where=IS_FLAGGED, postgresql_where=IS_FLAGGED)
+HAS_UPSTREAM_TASK = tasks.c.upstream_task_id != sa.literal_column("''")
+sa.Index(
+    "ix_tasks_upstream",
+    tasks.c.channel_id,
+    tasks.c.upstream_task_id,
+    unique=True,
+    sqlite_where=HAS_UPSTREAM_TASK,
+    postgresql_where=HAS_UPSTREAM_TASK,
+)
+HAS_UNKNOWN_OUTCOME = sa.and_(tasks.c.upstream_task_id == sa.literal_column("''"), tasks.c.sent_at.is_not(None))
+sa.Index(
+    "ix_tasks_unknown",
+    tasks.c.channel_id,
+    tasks.c.sent_at,
+    sqlite_where=HAS_UNKNOWN_OUTCOME,
+    postgresql_where=HAS_UNKNOWN_OUTCOME,
+)
+
+task_events = sa.Table(
+    "task_events",
+    METADATA,
+    sa.Column("seq", SEQ, primary_key=True),
+    sa.Column("task_id", ID, sa.ForeignKey("tasks.id"), nullable=False, index=True),
+    sa.Column("at", TIME, nullable=False),
+    sa.Column("state", ID, nullable=False),
+    sa.Column("step", ID, nullable=False),
+    sa.Column("text", sa.Text(), nullable=False),
+    sqlite_autoincrement=True,
+)
+
+artifacts = sa.Table(
+    "artifacts",
+    METADATA,
+    sa.Column("id", ID, primary_key=True),
+    sa.Column("path", ID, nullable=False, unique=True),
+    sa.Column("blob", ID, nullable=False),
+    sa.Column("kind", ID, nullable=False),
+    sa.Column("customer_id", ID, nullable=False),
+    sa.Column("task_id", ID, sa.ForeignKey("tasks.id"), nullable=False, index=True),
+    sa.Column("facts", JSON, nullable=False),
+    sa.Column("sha256", ID, nullable=False),
+    sa.Column("created_at", TIME, nullable=False),
+    sa.Column("expires_at", TIME, nullable=False),
+    sa.Column("removed_at", TIME),
+)
+IS_THERE = artifacts.c.removed_at.is_(None)
+sa.Index("ix_artifacts_expiry", artifacts.c.expires_at, sqlite_where=IS_THERE, postgresql_where=IS_THERE)

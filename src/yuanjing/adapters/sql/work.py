@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, NamedTuple
 
 import msgspec
@@ -9,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from yuanjing.kit.clock import Clock
+from yuanjing.kit.text import is_storable
 
 ROWS_PER_FETCH = 1000
 """How many rows a scan holds in memory."""
@@ -22,6 +24,17 @@ to_json = msgspec.json.Encoder(order="sorted").encode
 def dump(value: object) -> str:
     """JSON text with sorted keys."""
     return to_json(value).decode()
+
+
+def to_row(table: sa.Table, value: object) -> dict[str, Any]:
+    """The columns of a value whose fields are named like them; words of an `Enum` as text."""
+    found = {column.name: getattr(value, column.name) for column in table.c}
+    return {name: one.value if isinstance(one, StrEnum) else one for name, one in found.items()}
+
+
+def to_fields(row: sa.Row[Any]) -> dict[str, Any]:
+    """The columns of a row by name."""
+    return {str(name): value for name, value in zip(row._fields, row, strict=True)}  # pyright: ignore[reportPrivateUsage]  # documented; the name keeps clear of columns
 
 
 class Lockable(NamedTuple):
@@ -44,6 +57,11 @@ class Work:
     clock: Clock
     may_write: bool
 
+    @property
+    def dialect(self) -> str:
+        """The kind of database: `sqlite` or `postgresql`."""
+        return self.conn.dialect.name
+
     def rows(self, statement: sa.Executable, **params: object) -> Sequence[sa.Row[Any]]:
         """Run a statement and fetch everything."""
         return self.conn.execute(statement, params).all()
@@ -55,6 +73,10 @@ class Work:
     def first(self, statement: sa.Executable, **params: object) -> sa.Row[Any] | None:
         """Run a statement and fetch the first row."""
         return self.conn.execute(statement, params).first()
+
+    def find(self, statement: sa.Executable, **key: str) -> sa.Row[Any] | None:
+        """Run a SELECT by a key that may come from a customer; nothing has one that databases cannot store."""
+        return self.first(statement, **key) if all(map(is_storable, key.values())) else None
 
     def do(self, statement: sa.Executable, **params: object) -> int:
         """Run a statement; how many rows it changed."""

@@ -5,7 +5,7 @@ in a stream escaped to ASCII, in a plain answer not.
 """
 
 import json
-from json.encoder import encode_basestring, encode_basestring_ascii
+from json.encoder import encode_basestring_ascii
 from typing import cast
 
 import msgspec
@@ -17,6 +17,10 @@ from yuanjing.gateway.translate import openai_openai, wire
 from yuanjing.gateway.translate.wire import AnswerContext, BadAnswerError, Bill
 
 _decode_any = msgspec.json.Decoder(dict[str, object]).decode
+_PLAIN = (
+    b'{"id": %b, "object": "chat.completion", "created": %d, "choices": [%b], "model": %b, "reasoning_content": null, '
+    b'"content": %b, "finish": "1", "usage": %b, "llmusageid": "%b"}'
+)
 _CHUNK_KEYS = ("id", "object", "created", "choices", "model", "usage")
 
 
@@ -205,22 +209,25 @@ class LlmageAnswer:
 
     def _usual_plain(self, usual: wire.PlainAnswer, bill: Bill) -> bytes:
         """The usual plain answer, by template."""
-        context = self.context
-        choices: list[str] = []
+        context, encode = self.context, wire.encode  # which escapes as `json` does, several times as fast
+        first = encode(usual.choices[0].message.content or "")
+        choices: list[bytes] = []
         for choice in usual.choices:
-            content = encode_basestring(choice.message.content or "")
-            reason = "null" if choice.finish_reason is None else encode_basestring(choice.finish_reason)
-            role = encode_basestring(choice.message.role)
-            message = f'{{"content": {content}, "role": {role}}}'
-            choices.append(f'{{"finish_reason": {reason}, "index": {choice.index}, "message": {message}}}')
-        first = encode_basestring(usual.choices[0].message.content or "")
+            content = encode(choice.message.content or "") if choices else first
+            choices.append(
+                b'{"finish_reason": %b, "index": %d, "message": {"content": %b, "role": %b}}'
+                % (encode(choice.finish_reason), choice.index, content, encode(choice.message.role))
+            )
         model = context.model if context.renames_model or not usual.model else usual.model
-        usage = _usage_json(context, bill, is_stream=False)
-        return (
-            f'{{"id": {encode_basestring(usual.id)}, "object": "chat.completion", "created": {usual.created}, '
-            f'"choices": [{", ".join(choices)}], "model": {encode_basestring(model)}, "reasoning_content": null, '
-            f'"content": {first}, "finish": "1", "usage": {usage}, "llmusageid": "{context.usage_id}"}}'
-        ).encode("utf-8", "surrogatepass")
+        return _PLAIN % (
+            encode(usual.id),
+            usual.created,
+            b", ".join(choices),
+            encode(model),
+            first,
+            _usage_json(context, bill, is_stream=False).encode(),
+            context.usage_id.encode(),
+        )
 
     def error_event(self, code: str, message: str) -> bytes:
         """An error inside a stream: the object form, whose text SDKs show."""
@@ -245,7 +252,7 @@ def _plain_choice(choice: dict[str, object]) -> dict[str, object]:
 
 def _usage_json(context: AnswerContext, bill: Bill, *, is_stream: bool) -> str:
     """The usage object as it is written: the usual one by template."""
-    if bill.is_estimated or not wire.is_usual(context.usage_json):
+    if bill.is_estimated or not context.has_usual_usage:
         return json.dumps(_usage(context, bill, is_stream=is_stream), ensure_ascii=is_stream)
     usage = bill.usage
     given, made = f'"prompt_tokens": {usage.input_tokens}', f'"completion_tokens": {usage.output_tokens}'

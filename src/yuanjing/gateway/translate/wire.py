@@ -6,8 +6,7 @@ vLLM and Ollama say `reasoning`, errors may be objects, strings or flat.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeVar, cast
+from typing import Annotated, TypeVar, cast
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
@@ -18,6 +17,7 @@ from yuanjing.kit.text import utf8_length
 
 CURRENCY = "CNY"
 T = TypeVar("T")
+Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class Delta(msgspec.Struct, gc=False, forbid_unknown_fields=True):
@@ -132,14 +132,14 @@ class _Usage(msgspec.Struct, gc=False):
 
 
 class _UsualDetails(msgspec.Struct, gc=False, forbid_unknown_fields=True):
-    cached_tokens: int | None = None
+    cached_tokens: Count | None = None
 
 
 class _UsualUsage(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     """A usage object that says nothing beyond what every answer's says."""
 
-    prompt_tokens: int
-    completion_tokens: int
+    prompt_tokens: Count
+    completion_tokens: Count
     total_tokens: int | None = None
     prompt_tokens_details: _UsualDetails | None = None
 
@@ -163,7 +163,8 @@ _decode_loose_usage = msgspec.json.Decoder(_LooseUsage).decode
 _decode_number = msgspec.json.Decoder(int | float | None).decode
 _decode_details = msgspec.json.Decoder(_Details | None).decode
 encode = msgspec.json.Encoder().encode
-_NULLS = (b"null", b"")
+_NULLS = (Raw(b"null"), Raw(b""))
+_COST = b',"cost":"%b","currency":"' + CURRENCY.encode() + b'"'
 
 
 class BadAnswerError(Exception):
@@ -178,8 +179,7 @@ class UpstreamRefusedError(Exception):
         self.detail = detail
 
 
-@dataclass(kw_only=True, slots=True)
-class AnswerContext:
+class AnswerContext(msgspec.Struct, kw_only=True, gc=False):
     """What a translation must know of the request, and what it gathers from the answer.
 
     Attributes:
@@ -189,6 +189,7 @@ class AnswerContext:
         keeps_usage: the client asked for usage in every chunk (vLLM's `continuous_usage_stats`).
         tokens_max: no honest usage counts more than this.
         usage_json: the provider's last usage object, untouched.
+        has_usual_usage: it has no field but those that templates write themselves; known when `usage` was asked for.
         output_bytes: UTF-8 bytes of everything generated, for our own count.
         choices: how many answers were asked for (`n`).
     """
@@ -207,6 +208,7 @@ class AnswerContext:
     output_bytes: int = 0
     finish_reasons: int = 0
     choices: int = 1
+    has_usual_usage: bool = False
     _usage: ChatUsage | None = None
     _usage_of: bytes = b""
 
@@ -219,16 +221,19 @@ class AnswerContext:
         """The provider's usage made normal, or None if it sent none that can be believed."""
         if self._usage_of is not self.usage_json:
             self._usage_of = self.usage_json
-            self._usage = normal_usage(self.usage_json, self.tokens_max)
+            self._usage = usual_usage(self.usage_json, self.tokens_max)
+            self.has_usual_usage = self._usage is not None
+            if self._usage is None:
+                self._usage = normal_usage(self.usage_json, self.tokens_max)
         return self._usage
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Bill:
-    """What the end of an answer says about money."""
+class Bill(msgspec.Struct, kw_only=True, gc=False):
+    """What an answer costs: the charge, which its end tells the client, and what the platform loses above it."""
 
     usage: ChatUsage
     charge_nanos: int
+    overrun_nanos: int
     is_estimated: bool
 
     def cost_fields(self) -> dict[str, Raw]:
@@ -237,6 +242,19 @@ class Bill:
         if self.is_estimated:
             fields["estimated"] = Raw(b"true")
         return fields
+
+
+def usual_usage(raw: bytes, tokens_max: int) -> ChatUsage | None:
+    """What `normal_usage` makes of a usage object that says nothing unusual; None of any other."""
+    try:
+        usage = _decode_usual_usage(raw)
+    except msgspec.MsgspecError:
+        return None
+    prompt, completion, details = usage.prompt_tokens, usage.completion_tokens, usage.prompt_tokens_details
+    if prompt > tokens_max or completion > tokens_max:
+        return None
+    read = 0 if details is None else min(details.cached_tokens or 0, prompt)
+    return ChatUsage(input_tokens=prompt, output_tokens=completion, cache_read_tokens=read)
 
 
 def normal_usage(raw: bytes, tokens_max: int) -> ChatUsage | None:
@@ -304,7 +322,7 @@ def _first(*values: int | None) -> int:
 
 def is_given(raw: Raw | UnsetType) -> bool:
     """Whether a raw field is there and not null."""
-    return raw is not UNSET and bytes(raw) not in _NULLS
+    return raw is not UNSET and raw not in _NULLS
 
 
 def text_bytes(text: str | None) -> int:
@@ -342,19 +360,13 @@ def with_cost(context: AnswerContext, answer: bytes, bill: Bill) -> bytes | None
     None if that cannot be done by bytes alone: our own count, or a usage object that is not there exactly once.
     """
     usage = context.usage_json
-    if bill.is_estimated or not usage.endswith(b"}") or b'"cost"' in usage or answer.count(usage) != 1:
+    if bill.is_estimated or not usage or (not context.has_usual_usage and b'"cost"' in usage):
         return None
-    cost = f'{usage[:-1].decode()},"cost":"{format_amount(bill.charge_nanos)}","currency":"{CURRENCY}"}}'
-    return answer.replace(usage, cost.encode(), 1)
-
-
-def is_usual(usage_json: bytes) -> bool:
-    """Whether a usage object has no field but those that templates write themselves."""
-    try:
-        _decode_usual_usage(usage_json)
-    except msgspec.MsgspecError:
-        return False
-    return True
+    at = answer.rfind(usage)  # from behind, where it is: a miss goes the general way
+    if at < 0 or answer.find(usage, 0, at) >= 0 or not usage.endswith(b"}"):
+        return None
+    end = at + len(usage) - 1
+    return answer[:end] + _COST % format_amount(bill.charge_nanos).encode() + answer[end:]
 
 
 def usage_fields(context: AnswerContext, bill: Bill) -> dict[str, Raw]:

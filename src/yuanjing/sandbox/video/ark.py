@@ -21,10 +21,9 @@ from yuanjing.sandbox.video.ark_problems import ArkRefusedError, headers_of, inv
 from yuanjing.sandbox.video.ark_request import DURATION_CHOSEN, ArkAsk
 from yuanjing.sandbox.video.callbacks import Subscription
 from yuanjing.sandbox.video.magic import Asked, Word
-from yuanjing.sandbox.video.media import Resolved
 from yuanjing.sandbox.video.studio import Call, Studio
 from yuanjing.sandbox.video.tasks import DAY_SECONDS, Lifetimes, Submission, Task, View
-from yuanjing.sandbox.video.wish import Kind, Phase, Wish
+from yuanjing.sandbox.video.wish import Kind, Phase, Resolved, Wish
 
 PROTOCOL = "ark"
 TASKS = "/contents/generations/tasks"
@@ -95,6 +94,7 @@ class Ark:
             return await self._create(visit)
         _limit(is_within=self._studio.queries.takes(visit.owner))
         if rest == TASKS and method == "GET":
+            _limit(is_within=self._studio.lists.takes(visit.owner))
             return self._list(visit)
         task_id = rest.removeprefix(f"{TASKS}/")
         if not rest.startswith(f"{TASKS}/") or not task_id:
@@ -126,6 +126,8 @@ class Ark:
         call.entry.fault = str(asked) or None
         _refuse_by(asked)
         media = await ark_media.resolve(ask.content.media, visit.owner, studio.media)
+        if Word.REAL_FACE in asked:
+            ark_media.refuse_faces(ask.content.media)
         facts, wish = _plan(ask, media, visit.service, draft)
         task = studio.tasks.submit(
             Submission(

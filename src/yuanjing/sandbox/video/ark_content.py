@@ -23,7 +23,7 @@ ROLES = (FIRST, LAST, IMAGE, VIDEO, AUDIO)
 _ROLES = {"image_url": (FIRST, LAST, IMAGE), "video_url": (VIDEO,), "audio_url": (AUDIO,)}
 _DATA = re.compile(r"data:([a-z]+)/[a-z0-9.+-]+;base64,[A-Za-z0-9+/\s]+={0,2}\s*\Z")
 _WEB = ("http://", "https://")
-_ASSET = "asset://"
+ASSET: Final = "asset://"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,7 @@ class ArkMedia:
 
     Attributes:
         role: one of Ark's five.
-        url: http(s) URL or data URI.
+        url: http(s) URL, data URI or `asset://` and the id of an asset.
         name: where it stands in the request, for errors.
     """
 
@@ -44,6 +44,11 @@ class ArkMedia:
     def kind(self) -> str:
         """`image`, `video` or `audio`."""
         return {VIDEO: "video", AUDIO: "audio"}.get(self.role, "image")
+
+    @property
+    def is_asset(self) -> bool:
+        """Whether it is named by its id in the account's library."""
+        return self.url.startswith(ASSET)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,11 +128,8 @@ def _media(fields: dict[str, object], kind: str, name: str, *, is_only_image: bo
 
 
 def _check_url(url: str, kind: str, name: str) -> None:
-    if url.startswith(_WEB):
+    if url.startswith((*_WEB, ASSET)):
         return
-    if url.startswith(_ASSET):
-        # The sandbox has no asset library, so every id is an unknown one; the code for that is [assumed].
-        raise invalid(name, f"the asset {url.removeprefix(_ASSET)} does not exist")
     family = kind.removesuffix("_url")
     match = _DATA.match(url)
     if kind != "video_url" and match and match[1] == family:

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from yuanjing.sandbox.video.ark_content import ArkMedia
+from yuanjing.sandbox.video.ark_content import ASSET, ArkMedia
 from yuanjing.sandbox.video.ark_problems import ArkRefusedError, invalid
-from yuanjing.sandbox.video.media import MediaLoader, Resolved
-from yuanjing.sandbox.video.wish import FailedError, Kind, Media, Role
+from yuanjing.sandbox.video.media import MediaLoader
+from yuanjing.sandbox.video.wish import FailedError, Kind, Media, Resolved, Role
 
 MIB = 1024 * 1024
 FORMATS = {
@@ -23,6 +23,11 @@ CLIP_SECONDS_MAX = 15.0
 CLIPS_SECONDS_MAX = 15.0
 FPS_MIN = 24.0
 FPS_MAX = 60.0
+_FACE_CODES = {
+    Kind.IMAGE: "InputImageSensitiveContentDetected.PrivacyInformation",
+    Kind.VIDEO: "InputVideoSensitiveContentDetected.PrivacyInformation",
+}
+"""That of a clip is documented as a code, what it is for is [assumed]."""
 SLACK_SECONDS = 0.05
 """A file of two seconds is often some milliseconds off them [assumed]."""
 
@@ -35,6 +40,8 @@ async def resolve(media: Sequence[ArkMedia], owner: str, loader: MediaLoader) ->
     """
     found: list[Resolved] = []
     for one in media:
+        if one.is_asset and not loader.has(one.url, owner):  # the code is [assumed]
+            raise invalid(one.name, f"the asset {one.url.removeprefix(ASSET)} does not exist")
         try:
             piece = await loader.resolve(Media(role=Role(one.role), kind=Kind(one.kind), source=one.url), owner)
         except FailedError as error:
@@ -46,6 +53,19 @@ async def resolve(media: Sequence[ArkMedia], owner: str, loader: MediaLoader) ->
         if total > CLIPS_SECONDS_MAX + SLACK_SECONDS:
             raise invalid("content", f"all {kind}s together are {total:.1f} s, at most {CLIPS_SECONDS_MAX:g} s")
     return tuple(found)
+
+
+def refuse_faces(media: Sequence[ArkMedia]) -> None:
+    """Refuse the first picture or clip that is no asset, as showing a real person.
+
+    Raises:
+        ArkRefusedError: there is one.
+    """
+    for one in media:
+        code = _FACE_CODES.get(Kind(one.kind))
+        if code and not one.is_asset:
+            text = f"The request failed because the input {one.kind} may contain a real person."
+            raise ArkRefusedError(code, text, one.name)
 
 
 def _refused(one: ArkMedia, why: str) -> ArkRefusedError:

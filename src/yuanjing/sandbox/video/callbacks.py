@@ -7,8 +7,7 @@ import dataclasses
 import secrets
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-
-import httpx2
+from typing import TYPE_CHECKING
 
 from yuanjing.kit.clock import Clock
 from yuanjing.sandbox import jsons
@@ -16,6 +15,9 @@ from yuanjing.sandbox.options import SandboxOptions
 from yuanjing.sandbox.video.magic import Word
 from yuanjing.sandbox.video.tasks import Task, Tasks, View
 from yuanjing.sandbox.video.wish import Phase
+
+if TYPE_CHECKING:
+    from yuanjing.sandbox.video.web import Poster
 
 FORGED_URL = "http://127.0.0.1:9/forged.mp4"
 _LOOK_SECONDS_MIN = 0.02
@@ -57,15 +59,14 @@ class Callbacks:
         self._clock = clock
         self._tasks = tasks
         self._group: asyncio.TaskGroup | None = None
-        self._client: httpx2.AsyncClient | None = None
+        self._poster: Poster | None = None
+        self._opening = asyncio.Lock()
         self._running: set[asyncio.Task[None]] = set()
         self._wakes: dict[str, asyncio.Event] = {}
 
     def start(self, group: asyncio.TaskGroup) -> None:
         """Follow tasks in `group` from now on."""
         self._group = group
-        self._client = httpx2.AsyncClient(timeout=self._options.callback_wait_seconds, trust_env=False)
-        self._begin(self._close_at_end(self._client))
 
     def stop(self) -> None:
         """End all followers at once; what was not posted is lost."""
@@ -89,9 +90,19 @@ class Callbacks:
         self._running.add(one)
         one.add_done_callback(self._running.discard)
 
-    async def _close_at_end(self, client: httpx2.AsyncClient) -> None:
-        async with client:
+    async def _open_poster(self) -> "Poster":
+        """The one that all share, made in a thread when it is first needed: its libraries take a while to import."""
+        async with self._opening:
+            if self._poster is None:
+                self._poster = await asyncio.to_thread(_new_poster, self._options.callback_wait_seconds)
+                self._begin(self._close_at_end(self._poster))
+        return self._poster
+
+    async def _close_at_end(self, poster: "Poster") -> None:
+        try:
             await asyncio.Event().wait()
+        finally:
+            await poster.close()
 
     async def _follow(self, task: Task, subscription: Subscription) -> None:
         wake = self._wakes[task.id] = asyncio.Event()
@@ -127,8 +138,9 @@ class Callbacks:
 
     async def _post(self, subscription: Subscription, view: View, *, is_forged: bool = False) -> None:
         fields = subscription.body(view)
-        if fields is None or self._client is None:
+        if fields is None:
             return
+        poster = await self._open_poster()
         body = jsons.encode(fields)
         repeats = view.phase.is_final or not subscription.repeats_only_ends
         for attempt in range(1 + (self._options.callback_retries if repeats else 0)):
@@ -137,12 +149,15 @@ class Callbacks:
             headers = {"content-type": "application/json", **subscription.sign(body)}
             if is_forged:
                 headers = {name: _wrong() if _SIGNATURE in name.lower() else it for name, it in headers.items()}
-            try:
-                answer = await self._client.post(subscription.url, content=body, headers=headers)
-            except (httpx2.HTTPError, httpx2.InvalidURL, ValueError):
-                continue
-            if answer.is_success or is_forged:
+            is_taken = await poster.post(subscription.url, body, headers)
+            if is_taken or (is_forged and is_taken is not None):
                 return
+
+
+def _new_poster(seconds: float) -> "Poster":
+    from yuanjing.sandbox.video.web import Poster  # noqa: PLC0415  # see `_open_poster`
+
+    return Poster(seconds)
 
 
 def _set(loop: asyncio.AbstractEventLoop, wake: asyncio.Event) -> None:

@@ -5,16 +5,22 @@ import uuid
 from http import HTTPStatus
 from typing import Final
 
-from yuanjing.sandbox.video import dashscope_answers, dashscope_media, dashscope_models, dashscope_request, magic
+from yuanjing.sandbox.video import (
+    dashscope_answers,
+    dashscope_events,
+    dashscope_media,
+    dashscope_models,
+    dashscope_request,
+    magic,
+)
 from yuanjing.sandbox.video.dashscope_answers import CHINA, STATUS, STATUSES, DashFacts
 from yuanjing.sandbox.video.dashscope_problems import DashRefusedError
 from yuanjing.sandbox.video.dashscope_request import OSS, DashAsk
 from yuanjing.sandbox.video.dashscope_uploads import UPLOAD_PATH, DashUploads, OssRefusedError
 from yuanjing.sandbox.video.magic import Asked, Word
-from yuanjing.sandbox.video.media import Resolved
 from yuanjing.sandbox.video.studio import Call, Studio
 from yuanjing.sandbox.video.tasks import DAY_SECONDS, Lifetimes, Submission
-from yuanjing.sandbox.video.wish import FailedError, Failure, Kind, Phase, Role, Wish
+from yuanjing.sandbox.video.wish import FailedError, Failure, Kind, Phase, Resolved, Role, Wish
 
 PROTOCOL = "dashscope"
 BASE = "/api/v1"
@@ -137,6 +143,9 @@ class Dashscope:
             )
         )
         entry.task_id = task.id
+        if owner in studio.event_targets:
+            target = studio.event_targets[owner]
+            studio.callbacks.follow(task, dashscope_events.subscription(task, target, studio.clock))
         if Word.LOST_REPLY in asked:
             await call.reply.cut()
         if Word.SERVER_ERROR_AFTER_ACCEPT in asked:
@@ -165,6 +174,7 @@ class Dashscope:
             text = "Failed to cancel the task, please confirm if the task is in PENDING status."
             raise DashRefusedError("UnsupportedOperation", text)
         self._studio.tasks.cancel(task)
+        self._studio.callbacks.wake(task)
         return {"request_id": call.entry.request_id}
 
     def _list(self, call: Call, owner: str) -> Answer:

@@ -5,8 +5,8 @@ import dataclasses
 from yuanjing.sandbox.video import dashscope_models as models
 from yuanjing.sandbox.video.dashscope_models import DashModel, VideoLimits
 from yuanjing.sandbox.video.dashscope_request import DashAsk, invalid
-from yuanjing.sandbox.video.media import MediaLoader, Resolved
-from yuanjing.sandbox.video.wish import FailedError, FailureKind, Kind, Media, Role
+from yuanjing.sandbox.video.media import MediaLoader
+from yuanjing.sandbox.video.wish import FailedError, FailureKind, Kind, Media, Resolved, Role
 
 
 async def resolve(ask: DashAsk, owner: str, loader: MediaLoader) -> tuple[Resolved, ...]:
@@ -55,6 +55,8 @@ def _check_image(piece: Resolved, row: DashModel) -> None:
         raise invalid(f"The image is not valid, it is larger than {limits.bytes_max // models.MIB} MB")
     if short < limits.short_side_min or long > limits.long_side_max:
         raise invalid(f"The image size is not valid {piece.width}*{piece.height}")
+    if piece.format in limits.opaque and piece.has_alpha:
+        raise invalid(f"The image is not valid, a {piece.format} with an alpha channel is not supported")
     if limits.ratio_max and long > short * limits.ratio_max:
         raise invalid(f"The image ratio is not valid {piece.width}:{piece.height}")
 

@@ -47,6 +47,7 @@ class ImageLimits:
         ratio_max: long side by short side, both ways; 0 without a limit.
         formats: Pillow's names in lower case.
         bytes_max: size of the file.
+        opaque: formats whose pictures may not be seen through.
     """
 
     short_side_min: int = 240
@@ -54,6 +55,7 @@ class ImageLimits:
     ratio_max: float = 0.0
     formats: tuple[str, ...] = ("jpeg", "png", "bmp", "webp")
     bytes_max: int = 20 * MIB
+    opaque: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +86,7 @@ class DashModel:
         cuts_prompt: whether a prompt that is too long is cut; Chinese characters then count two.
         media: slots of `input.media` by item type; empty for models that have no such field.
         fields: slots of other input fields that hold a URL (or, `reference_urls`, several) by name.
+        aliases: older names of fields, by the field; they count only without it.
         references_max: images and videos together in `reference_urls`.
         inputs: further input fields.
         resolutions: values of `parameters.resolution`; empty for a model without it.
@@ -106,6 +109,7 @@ class DashModel:
     cuts_prompt: bool = False
     media: dict[str, Slot] = field(default_factory=dict[str, Slot])
     fields: dict[str, Slot] = field(default_factory=dict[str, Slot])
+    aliases: dict[str, str] = field(default_factory=dict[str, str])
     references_max: int = 0
     inputs: frozenset[str] = frozenset()
     resolutions: tuple[str, ...] = ()
@@ -124,7 +128,7 @@ class DashModel:
     @property
     def takes(self) -> frozenset[str]:
         """All input fields and parameters that it knows by name, as `input.x` and `parameters.x`."""
-        inputs = {"prompt", *self.inputs, *self.fields, *(["media"] if self.media else [])}
+        inputs = {"prompt", *self.inputs, *self.fields, *self.aliases.values(), *(["media"] if self.media else [])}
         parameters = {"duration", "watermark", "seed", *self.parameters}
         lists = (("resolution", self.resolutions), ("size", self.sizes), ("ratio", self.ratios))
         parameters |= {name for name, values in lists if values}
@@ -169,11 +173,13 @@ WAN26_I2V = DashModel(
     fields={"img_url": Slot(role="first_frame", least=1), **_AUDIO},
     resolutions=("720P", "1080P"),
     parameters=_WAN_EXTRAS,
+    images=ImageLimits(opaque=("png",)),
 )
 WAN26_R2V = DashModel(
     needs_prompt=True,
     inputs=frozenset({"negative_prompt"}),
     fields={"reference_urls": Slot(role="reference_image", least=1, most=5, allows_data=False)},
+    aliases={"reference_urls": "reference_video_urls"},
     references_max=5,
     sizes=SIZES_1080P + SIZES_720P,
     seconds_max=10,

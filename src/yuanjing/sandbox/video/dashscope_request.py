@@ -208,7 +208,7 @@ def _texts(inputs: Mapping[str, object]) -> None:
 def _media(inputs: Mapping[str, object], row: DashModel, *, resolves_oss: bool) -> tuple[Media, ...]:
     found: list[Media] = []
     for field, slot in row.fields.items():
-        value = inputs.get(field)
+        value = inputs.get(field, inputs.get(row.aliases.get(field, "")))
         urls = [value] if field != "reference_urls" and value is not None else jsons.as_list(value) or []
         if len(urls) < slot.least:
             raise invalid(f"Field required: input.{field}")

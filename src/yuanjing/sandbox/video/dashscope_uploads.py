@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 from yuanjing.kit.clock import Clock
 from yuanjing.sandbox import jsons
 from yuanjing.sandbox.asgi import Request
-from yuanjing.sandbox.video.media import MediaLoader, Upload
+from yuanjing.sandbox.video.media import OSS_SCHEME, MediaLoader, Upload
 
 UPLOAD_PATH: Final = "/oss-upload"
 POLICY_SECONDS = 300
@@ -136,7 +136,7 @@ class DashUploads:
         if key in self._models:
             raise OssRefusedError(409, "FileAlreadyExists", "The object you specified already exists.")
         upload = Upload(owner=policy.owner, data=form["file"], until=self._clock.unix() + KEPT_SECONDS)
-        self._media.put(key, upload)
+        self._media.put(f"{OSS_SCHEME}{key}", upload)
         _keep(self._models, key, policy.model)
         return 200 if _text(form, "success_action_status", "204") == "200" else 204
 

@@ -13,8 +13,7 @@ import noto_cjk_sans_otc
 from PIL import Image, ImageDraw, ImageEnhance, ImageFont, ImageOps
 
 from yuanjing.sandbox.video import film
-from yuanjing.sandbox.video.media import Resolved
-from yuanjing.sandbox.video.wish import Kind, Role, Wish, even
+from yuanjing.sandbox.video.wish import Kind, Resolved, Role, Wish, even
 
 FONT_INDEX = 2  # the simplified Chinese face of the collection
 HOLD_SECONDS = 0.4

@@ -17,13 +17,17 @@ class Word(StrEnum):
     RATE_LIMIT = "429"
     SERVER_ERROR_AFTER_ACCEPT = "500-after-accept"
     LOST_REPLY = "lost-reply"
+    UNSEEN = "unseen"
     MODERATION = "moderation"
+    REAL_FACE = "real-face"
     INVALID_INPUT = "invalid-input"
     LONG_QUEUE = "long-queue"
     STUCK = "stuck"
     RESULT_404 = "result-404"
     TRUNCATED_FILE = "truncated-file"
     LARGE_FILE = "large-file"
+    SLOW_FILE = "slow-file"
+    REDIRECTED_FILE = "redirected-file"
     SHORTER = "shorter"
     WRONG_RESOLUTION = "wrong-resolution"
     CALLBACK_LOST = "callback-lost"
@@ -48,7 +52,16 @@ WORDS: dict[Word, WordDoc] = {
         effect="submit: HTTP 500 in the protocol's envelope, although the task exists"
     ),
     Word.LOST_REPLY: WordDoc(effect="submit: the task exists, the connection is closed without an answer"),
+    Word.UNSEEN: WordDoc(
+        effect="the task exists, but nobody finds it before SECONDS after its acceptance, by its id or in a list",
+        number="SECONDS",
+        default=5.0,
+    ),
     Word.MODERATION: WordDoc(effect="the task runs and fails as moderated"),
+    Word.REAL_FACE: WordDoc(
+        effect="submit: Ark and BytePlus refuse a picture or clip that is no asset, as one of a real person (400); "
+        "other protocols take no notice"
+    ),
     Word.INVALID_INPUT: WordDoc(effect="the task is accepted and fails with the protocol's invalid-parameter code"),
     Word.LONG_QUEUE: WordDoc(effect="the task waits SECONDS in the queue", number="SECONDS", default=60.0),
     Word.STUCK: WordDoc(
@@ -63,6 +76,14 @@ WORDS: dict[Word, WordDoc] = {
         "nothing",
         number="MEGABYTES",
         default=100.0,
+    ),
+    Word.SLOW_FILE: WordDoc(
+        effect="the task succeeds, of its video the first half comes at once and the rest SECONDS later",
+        number="SECONDS",
+        default=30.0,
+    ),
+    Word.REDIRECTED_FILE: WordDoc(
+        effect="the task succeeds, its video's address leads on to one inside of a cloud (169.254.169.254)"
     ),
     Word.SHORTER: WordDoc(
         effect="half of the seconds asked for are delivered, at least one; usage tells the delivered"

@@ -10,6 +10,7 @@ import datetime as dt
 import secrets
 import struct
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from email.utils import format_datetime
 from pathlib import Path
@@ -27,6 +28,7 @@ FILES_PER_TASK = 3
 PIECE_BYTES = 256 * 1024
 MEGABYTES_MAX = 4000
 FREE_HEAD_BYTES = 8
+INSIDE_URL = "http://169.254.169.254/latest/meta-data/"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,10 +40,13 @@ class _Shared:
 
 
 class Results:
-    """Gives files addresses and serves them."""
+    """Gives files addresses and serves them; `sleep` is what a slow file waits by."""
 
-    def __init__(self, options: SandboxOptions, clock: Clock) -> None:
+    def __init__(
+        self, options: SandboxOptions, clock: Clock, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    ) -> None:
         self._options = options
+        self._sleep = sleep
         self._clock = clock
         self._shared: OrderedDict[str, _Shared] = OrderedDict()
 
@@ -78,41 +83,52 @@ class Results:
         elif self._clock.unix() >= shared.until:
             times = f"<Expires>{_iso(shared.until)}</Expires><ServerTime>{_iso(self._clock.unix())}</ServerTime>"
             await _refuse(reply, 403, "AccessDenied", "Request has expired.", times)
+        elif request.path.endswith(".mp4") and Word.REDIRECTED_FILE in shared.asked:
+            await reply.whole(302, "text/plain", b"", [("location", INSIDE_URL)])
         else:
-            await _serve(request, reply, shared)
+            await self._serve(request, reply, shared)
         return True
 
+    async def _serve(self, request: Request, reply: Reply, shared: _Shared) -> None:
+        stat = await asyncio.to_thread(shared.path.stat)
+        real = size = stat.st_size
+        if shared.path.suffix == ".mp4" and Word.TRUNCATED_FILE in shared.asked:
+            size //= 2
+        elif shared.path.suffix == ".mp4" and Word.LARGE_FILE in shared.asked:
+            size = max(size, int(min(shared.asked.number(Word.LARGE_FILE), MEGABYTES_MAX) * 1_000_000))
+        headers = [
+            ("accept-ranges", "bytes"),
+            ("etag", f'"{shared.path.stem[:32].upper()}"'),
+            ("last-modified", format_datetime(dt.datetime.fromtimestamp(int(stat.st_mtime), dt.UTC), usegmt=True)),
+        ]
+        content_type = TYPES[shared.path.suffix]
+        window = _range(request.headers.get("range", ""), size)
+        if window is None:
+            headers.append(("content-range", f"bytes */{size}"))
+            await _refuse(reply, 416, "InvalidRange", "The requested range cannot be satisfied.", "", headers)
+            return
+        first, last = window
+        status = 200 if last - first + 1 == size and "range" not in request.headers else 206
+        if status == 206:  # noqa: PLR2004  # the number is the name
+            headers.append(("content-range", f"bytes {first}-{last}/{size}"))
+        headers.append(("content-length", str(last - first + 1)))
+        await reply.start(status, content_type, headers)
+        if request.method == "GET":
+            pause = shared.asked.number(Word.SLOW_FILE) if shared.path.suffix == ".mp4" else 0.0
+            for at, length in _pieces(first, last, is_halved=pause > 0):
+                if pause and at > first and at == first + (last + 1 - first) // 2:
+                    await self._sleep(min(pause, self._options.fault_wait_max_seconds))
+                piece = await asyncio.to_thread(_piece, shared.path, at, length) if at < real else b""
+                await reply.write(piece + _filling(at + len(piece) - real, length - len(piece), size - real))
+        await reply.end()
 
-async def _serve(request: Request, reply: Reply, shared: _Shared) -> None:
-    stat = await asyncio.to_thread(shared.path.stat)
-    real = size = stat.st_size
-    if shared.path.suffix == ".mp4" and Word.TRUNCATED_FILE in shared.asked:
-        size //= 2
-    elif shared.path.suffix == ".mp4" and Word.LARGE_FILE in shared.asked:
-        size = max(size, int(min(shared.asked.number(Word.LARGE_FILE), MEGABYTES_MAX) * 1_000_000))
-    headers = [
-        ("accept-ranges", "bytes"),
-        ("etag", f'"{shared.path.stem[:32].upper()}"'),
-        ("last-modified", format_datetime(dt.datetime.fromtimestamp(int(stat.st_mtime), dt.UTC), usegmt=True)),
-    ]
-    content_type = TYPES[shared.path.suffix]
-    window = _range(request.headers.get("range", ""), size)
-    if window is None:
-        headers.append(("content-range", f"bytes */{size}"))
-        await _refuse(reply, 416, "InvalidRange", "The requested range cannot be satisfied.", "", headers)
-        return
-    first, last = window
-    status = 200 if last - first + 1 == size and "range" not in request.headers else 206
-    if status == 206:  # noqa: PLR2004  # the number is the name
-        headers.append(("content-range", f"bytes {first}-{last}/{size}"))
-    headers.append(("content-length", str(last - first + 1)))
-    await reply.start(status, content_type, headers)
-    if request.method == "GET":
-        for at in range(first, last + 1, PIECE_BYTES):
-            length = min(PIECE_BYTES, last + 1 - at)
-            piece = await asyncio.to_thread(_piece, shared.path, at, length) if at < real else b""
-            await reply.write(piece + _filling(at + len(piece) - real, length - len(piece), size - real))
-    await reply.end()
+
+def _pieces(first: int, last: int, *, is_halved: bool) -> Iterator[tuple[int, int]]:
+    """Where each piece begins, and its length; if halved, one begins in the middle."""
+    middle = first + (last + 1 - first) // 2 if is_halved else first
+    for begin, end in ((first, middle), (middle, last + 1)):
+        for at in range(begin, end, PIECE_BYTES):
+            yield at, min(PIECE_BYTES, end - at)
 
 
 def _piece(path: Path, at: int, length: int) -> bytes:

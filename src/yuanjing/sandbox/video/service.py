@@ -12,6 +12,7 @@ from yuanjing.sandbox.video import dashscope, vidu
 from yuanjing.sandbox.video.ark import Ark
 from yuanjing.sandbox.video.ark_models import SERVICES
 from yuanjing.sandbox.video.callbacks import Callbacks
+from yuanjing.sandbox.video.console import Console
 from yuanjing.sandbox.video.dashscope import Dashscope
 from yuanjing.sandbox.video.media import MediaLoader
 from yuanjing.sandbox.video.render import Renderer
@@ -58,8 +59,14 @@ class VideoSimulator:
             callbacks=self._callbacks,
             submits=Rate(clock, options.video_submits_per_minute, MINUTE_SECONDS),
             queries=Rate(clock, options.video_queries_per_second, 1.0),
+            lists=Rate(clock, options.video_lists_per_second, 1.0),
         )
-        self._protocols: Sequence[VideoProtocol] = (Dashscope(self.studio), Ark(self.studio), Vidu(self.studio))
+        self._protocols: Sequence[VideoProtocol] = (
+            Dashscope(self.studio),
+            Ark(self.studio),
+            Vidu(self.studio),
+            Console(self.studio),
+        )
 
     def start(self, group: asyncio.TaskGroup) -> None:
         """Post callbacks from now on, in tasks of `group`."""

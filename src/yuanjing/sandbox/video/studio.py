@@ -1,7 +1,7 @@
 """What the video protocols share: one value that each of them is made with."""
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from yuanjing.kit.clock import Clock
 from yuanjing.sandbox.asgi import Reply, Request
@@ -62,6 +62,8 @@ class Studio:
         callbacks: for tasks with an address to call.
         submits: the limit on submissions.
         queries: the limit on queries, lists and cancellations.
+        lists: a further one on lists, where a provider has it.
+        event_targets: where events about the tasks of a credential go, by the credential; set in the console.
     """
 
     options: SandboxOptions
@@ -71,6 +73,8 @@ class Studio:
     callbacks: Callbacks
     submits: Rate
     queries: Rate
+    lists: Rate
+    event_targets: dict[str, str] = field(default_factory=dict[str, str])
 
     def admit(self, credential: str | None) -> Asked | None:
         """What the credential itself asks for; None if it is missing or not accepted."""

@@ -16,10 +16,9 @@ from yuanjing.kit.clock import Clock
 from yuanjing.sandbox.options import SandboxOptions
 from yuanjing.sandbox.video import magic
 from yuanjing.sandbox.video.magic import Asked, Word
-from yuanjing.sandbox.video.media import Resolved
-from yuanjing.sandbox.video.render import Rendered
+from yuanjing.sandbox.video.rendered import Rendered
 from yuanjing.sandbox.video.results import Results
-from yuanjing.sandbox.video.wish import Failure, FailureKind, Phase, Wish
+from yuanjing.sandbox.video.wish import Failure, FailureKind, Phase, Resolved, Wish
 
 DAY_SECONDS = 86_400.0
 QUICK = 0.1  # of the usual time to run, until a task fails whose input is bad
@@ -186,16 +185,16 @@ class Tasks:
         return task
 
     def find(self, protocol: str, owner: str, task_id: str) -> Task | None:
-        """The owner's task; None if there is none, it is another's, or its record is gone."""
+        """The owner's task; None if there is none, it is another's, not seen yet, or its record is gone."""
         task = self._tasks.get((protocol, task_id))
-        return task if task is not None and task.owner == owner and self._is_kept(task) else None
+        return task if task is not None and task.owner == owner and self._is_there(task) else None
 
     def of_owner(self, protocol: str, owner: str) -> list[Task]:
         """All of the owner's tasks of the protocol, oldest first."""
         return [
             task
             for (of, _), task in self._tasks.items()
-            if of == protocol and task.owner == owner and self._is_kept(task)
+            if of == protocol and task.owner == owner and self._is_there(task)
         ]
 
     def cancel(self, task: Task) -> None:
@@ -303,8 +302,10 @@ class Tasks:
         heapq.heapreplace(places, starts_at + seconds)
         return starts_at
 
-    def _is_kept(self, task: Task) -> bool:
+    def _is_there(self, task: Task) -> bool:
         now = self._clock.unix()
+        if now < task.created_at + task.asked.number(Word.UNSEEN):
+            return False
         if task.canceled_at is not None and now >= task.canceled_at + task.lifetimes.canceled:
             return False
         return now < task.created_at + task.lifetimes.record

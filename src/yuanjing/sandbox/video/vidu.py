@@ -23,12 +23,11 @@ from yuanjing.sandbox.video import vidu_models as models
 from yuanjing.sandbox.video import vidu_request as requests
 from yuanjing.sandbox.video.callbacks import Subscription
 from yuanjing.sandbox.video.magic import Asked, Word
-from yuanjing.sandbox.video.media import Resolved
 from yuanjing.sandbox.video.studio import Call, Studio
 from yuanjing.sandbox.video.tasks import DAY_SECONDS, Lifetimes, Submission, Task, View
 from yuanjing.sandbox.video.vidu_answers import Json
 from yuanjing.sandbox.video.vidu_request import RefusedError, Wanted
-from yuanjing.sandbox.video.wish import FailedError, Kind, Media, Phase, Role, Wish
+from yuanjing.sandbox.video.wish import FailedError, Kind, Media, Phase, Resolved, Role, Wish
 
 NAME = "vidu"
 BASE = "/ent/v2/"

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+_SHORT_CHARS = 200
+
 
 class Role(StrEnum):
     """What a piece of media is for."""
@@ -72,6 +74,11 @@ class FailedError(Exception):
         super().__init__(failure.text)
         self.failure = failure
 
+    @classmethod
+    def of(cls, kind: FailureKind, text: str) -> "FailedError":
+        """With the kind's usual code."""
+        return cls(Failure(kind=kind, text=text))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Media:
@@ -80,12 +87,48 @@ class Media:
     Attributes:
         role: what it is for.
         kind: what it should be.
-        source: an http(s) URL, a data URI or the key of an upload (`oss://…`).
+        source: an http(s) URL, a data URI or the URL of an upload or an asset (`oss://…`, `asset://…`).
     """
 
     role: Role
     kind: Kind
     source: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resolved:
+    """A piece of media that is really there.
+
+    Attributes:
+        role: what it is for.
+        kind: what it is.
+        format: the image format or container in lower case (`jpeg`, `png`, `mp4`, `wav`, …).
+        data: an image's bytes; of a video its first frame as JPEG; nothing of audio.
+        digest: SHA-256 of the whole media, in hex.
+        bytes_length: how many bytes the whole media has.
+        width: of the picture in pixels, EXIF orientation applied; 0 for audio.
+        height: likewise.
+        seconds: duration; 0 for images.
+        fps: of a video; 0 otherwise.
+        has_alpha: whether a picture can be seen through.
+    """
+
+    role: Role
+    kind: Kind
+    format: str
+    data: bytes
+    digest: str
+    bytes_length: int = 0
+    width: int = 0
+    height: int = 0
+    seconds: float = 0.0
+    fps: float = 0.0
+    has_alpha: bool = False
+
+    @property
+    def ratio(self) -> float:
+        """Width by height; 0 for audio."""
+        return self.width / self.height if self.height else 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,3 +165,8 @@ class Wish:
 def even(pixels: int) -> int:
     """The nearest even number that H.264 in 4:2:0 takes: rounded down, at least 2."""
     return max(2, pixels & ~1)
+
+
+def short(text: str) -> str:
+    """A part of a long text, enough to know it again."""
+    return text if len(text) <= _SHORT_CHARS else f"{text[:_SHORT_CHARS]}…"

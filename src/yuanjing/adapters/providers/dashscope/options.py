@@ -48,9 +48,10 @@ FAILURES: Mapping[str, FailureRule] = {
     "InvalidApiKey": _AUTH,
     "invalid_api_key": _AUTH,
     "AccessDenied": _AUTH,
-    "Model.AccessDenied": _AUTH,
+    "Model.AccessDenied": FailureRule(kind=FailureKind.PROVIDER_AUTH, is_of_model=True),
     "Workspace.AccessDenied": _AUTH,
-    "AllocationQuota.FreeTierOnly": _BALANCE,
+    # each model has its own
+    "AllocationQuota.FreeTierOnly": FailureRule(kind=FailureKind.PROVIDER_BALANCE, is_of_model=True),
     "Arrearage": _BALANCE,
     "CommodityNotPurchased": _BALANCE,  # HTTP 429, as the next two
     "PrepaidBillOverdue": _BALANCE,
@@ -155,6 +156,7 @@ class DashscopeOptions:
         slack_seconds: how far the provider's clock may be from ours.
         upload_hosts: where uploads may be sent, beside the channel's own host: the ends of host names.
         upload_bytes_max: used where the provider's policy does not say.
+        event_type: of EventBridge's events about tasks that have ended.
     """
 
     failures: Mapping[str, FailureRule] = field(default_factory=lambda: FAILURES)
@@ -169,6 +171,7 @@ class DashscopeOptions:
     slack_seconds: float = 120.0
     upload_hosts: tuple[str, ...] = (".aliyuncs.com",)
     upload_bytes_max: int = 100 * 1024 * 1024
+    event_type: str = "dashscope:System:AsyncTaskFinish"
     record_seconds: int = 86_400
     result_seconds: int = 86_400
     unseen_seconds: int = 60

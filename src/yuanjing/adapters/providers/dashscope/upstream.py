@@ -61,7 +61,7 @@ class DashscopeUpstream:
             batch_max=self._options.batch_max,
             calls_per_batch_max=self._options.pages_max,
             has_exact_search=False,
-            callbacks=CallbackKind.NONE,
+            callbacks=CallbackKind.EVENTS,
             can_upload=True,
             record_seconds=self._options.record_seconds,
             result_seconds=self._options.result_seconds,
@@ -141,9 +141,23 @@ class DashscopeUpstream:
         return SearchResult(tasks=fitting, is_exact=False, is_complete=is_complete)
 
     def read_callback(self, credential: str, callback: Callback) -> CallbackHint:
-        """See `VideoUpstream.read_callback`; there are none."""
-        del credential, callback
-        raise CallbackRefusedError("the protocol has no callbacks")
+        """See `VideoUpstream.read_callback`: an event of EventBridge about a task of the account that has ended.
+
+        Its signature is not checked: that needs a certificate from an address which the event itself names. It has no
+        nonce, though its id comes again when it is repeated: it may be repeated because we could not take it.
+        """
+        del credential
+        fields = jsonvalues.decode_fields(callback.body)
+        if fields is None:
+            raise CallbackRefusedError("the body is no event")
+        if jsonvalues.word(fields, "type") != self._options.event_type:
+            return CallbackHint(upstream_task_id="", state=None)  # of something else that the account has
+        data = jsonvalues.as_fields(fields.get("data"))
+        task_id = jsonvalues.word(data, "task_id")
+        if not task_id:
+            raise CallbackRefusedError("the event names no task")
+        state = self._options.states.get(jsonvalues.word(data, "task_status").lower())
+        return CallbackHint(upstream_task_id=task_id, state=state)
 
     async def upload(self, access: ChannelAccess, model: str, file: UploadFile) -> str:
         """See `VideoUpstream.upload`. The file is bound to the model and the account, and kept for 48 h."""

@@ -32,6 +32,7 @@ class DashScope(Flavour):
         "qwen3-max": 258_048,
         "qwen3-vl-plus": 260_096,
         "qwen-flash": 997_952,
+        "qwen-plus": 997_952,
     }
     owner: ClassVar[str] = "system"
     problems: ClassVar[dict[Problem, Row]] = {

@@ -5,8 +5,6 @@ Each one is described in docs/reference/settings.md.
 """
 
 import difflib
-import ipaddress
-import itertools
 import json
 import os
 import re
@@ -18,7 +16,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    BaseModel,
     ConfigDict,
     Field,
     SecretStr,
@@ -29,15 +26,17 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+from yuanjing.settings.console import ConsoleSettings
+from yuanjing.settings.engine import EngineSettings
+from yuanjing.settings.files import FileSettings
+from yuanjing.settings.kinds import KIB, MIB, Count, Port, Seconds, Size, Words, check_networks
+from yuanjing.settings.payments import PaymentSettings
+from yuanjing.settings.promotions import PromotionSettings
+from yuanjing.settings.signin import SignInSettings
+from yuanjing.settings.sms import SmsSettings
+
 PREFIX = "YUANJING_"
 _AMOUNT = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
-_KIB, _MIB = 1024, 1024 * 1024
-
-Seconds = Annotated[float, Field(gt=0, le=86_400)]
-Count = Annotated[int, Field(ge=1, le=10_000_000)]
-Size = Annotated[int, Field(ge=1024, le=2**40)]
-Port = Annotated[int, Field(ge=0, le=65_535)]
-Words = tuple[str, ...]
 
 
 class Mode(StrEnum):
@@ -83,7 +82,9 @@ class SettingsError(Exception):
         super().__init__("\n".join(self.lines))
 
 
-class Settings(BaseModel):
+class Settings(
+    SmsSettings, SignInSettings, PromotionSettings, ConsoleSettings, PaymentSettings, FileSettings, EngineSettings
+):
     """All settings. The name of a variable is `YUANJING_` and the field's name in capitals."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
@@ -109,7 +110,11 @@ class Settings(BaseModel):
     machine: str = socket.gethostname()
     """This machine's name among all that share the database; stable over restarts."""
     public_base_url: str = ""
-    """The address that customers use, such as `https://ai.example.com`; the default is `host` and `port`."""
+    """The address that customers use, such as `https://ai.example.com`; without it, the one that each client called."""
+    create_status_case: Literal["lower", "upper"] = "lower"
+    """Whether `POST /llmage/video` answers `created`, as the seed's example has it, or `CREATED`, as its list."""
+    video_tasks_per_customer_max: Count = 1000
+    """Videos of one customer that may be under way; more are refused until some have ended."""
     trusted_proxies: Words = ()
     """Networks of reverse proxies whose `X-Forwarded-For` is believed, separated by commas."""
 
@@ -119,6 +124,8 @@ class Settings(BaseModel):
     """The least important log lines to write."""
     log_slow_request_seconds: Seconds = 30.0
     """Requests that take longer get a log line."""
+    log_repeat_seconds: Seconds = 60.0
+    """The same trouble of a channel, or with the number of connections, is told once in this time."""
 
     key_pepper: SecretStr | None = None
     """64 hexadecimal digits under which API keys are hashed; by default made once, in `data`."""
@@ -146,7 +153,7 @@ class Settings(BaseModel):
     """`normal` survives the death of a process, `full` also the loss of power (slower)."""
     spool_rows_max: Count = 200_000
     """With this many rows not posted, a gateway process stops taking requests."""
-    spool_size_max_bytes: Size = 1024 * _MIB
+    spool_size_max_bytes: Size = 1024 * MIB
     """With a spool file of this size, a gateway process stops taking requests."""
     post_batch_rows: Annotated[int, Field(ge=1, le=20_000)] = 2000
     """Usage rows that the worker posts in one transaction at most."""
@@ -172,19 +179,19 @@ class Settings(BaseModel):
     key_cache_seconds: Seconds = 30.0
     """How long it remembers one without asking again; revoking a key does not wait for it."""
 
-    request_header_bytes_max: Size = 64 * _KIB
+    request_header_bytes_max: Size = 64 * KIB
     """The largest request header."""
-    request_body_bytes_max: Size = 32 * _MIB
+    request_body_bytes_max: Size = 32 * MIB
     """The largest request body."""
-    request_body_unchecked_bytes_max: Size = 64 * _KIB
+    request_body_unchecked_bytes_max: Size = 64 * KIB
     """Of a larger body, no more than this is read for a key that cannot be right."""
-    request_bodies_bytes_max: Size = 512 * _MIB
+    request_bodies_bytes_max: Size = 512 * MIB
     """Memory for such larger bodies on their way into one gateway process; above it they are answered 503."""
     request_head_seconds: Seconds = 10.0
     """Time in which a request's header must arrive."""
     request_body_seconds: Seconds = 60.0
     """Time in which a request's body must arrive, unless it keeps to the rate below."""
-    request_body_bytes_per_second_min: Annotated[int, Field(ge=1, le=2**30)] = 16 * _KIB
+    request_body_bytes_per_second_min: Annotated[int, Field(ge=1, le=2**30)] = 16 * KIB
     """Larger bodies may take longer than `request_body_seconds` at this rate."""
     client_write_seconds: Seconds = 30.0
     """A client that takes none of its answer for this time is disconnected."""
@@ -198,6 +205,8 @@ class Settings(BaseModel):
     """A client's idle connection is closed after this time; parts of a second count as a whole one."""
     exchanges_max: Count = 4096
     """Chat requests in work in one gateway process; more are answered 503."""
+    connections_max: Count = 16_384
+    """Clients' connections to one gateway process, at most half of the files it may open; more are answered 503."""
 
     admission_seconds: Seconds = 10.0
     """The longest that a request waits for the ledger before it is sent to a provider or refused."""
@@ -213,13 +222,13 @@ class Settings(BaseModel):
     """The longest that a chat request may take altogether."""
     keepalive_comment_seconds: Seconds = 15.0
     """On a stream that is silent this long, the client gets a comment."""
-    sse_line_bytes_max: Size = 1 * _MIB
+    sse_line_bytes_max: Size = 1 * MIB
     """The longest line of a provider's stream."""
-    sse_event_bytes_max: Size = 4 * _MIB
+    sse_event_bytes_max: Size = 4 * MIB
     """The largest event of a provider's stream."""
-    answer_bytes_max: Size = 64 * _MIB
+    answer_bytes_max: Size = 64 * MIB
     """The largest answer of a provider."""
-    upstream_header_bytes_max: Size = 64 * _KIB
+    upstream_header_bytes_max: Size = 64 * KIB
     """The largest header of a provider's answer."""
     ca_file: str | None = None
     """File of certificate authorities for connections to providers; the default is the system's."""
@@ -238,17 +247,10 @@ class Settings(BaseModel):
     shutdown_drain_seconds: Seconds = 120.0
     """The time that running requests have to finish when the platform is stopped."""
 
-    @field_validator("trusted_proxies", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        return tuple(filter(None, re.split(r"[\s,]+", value))) if isinstance(value, str) else value
-
     @field_validator("trusted_proxies")
     @classmethod
-    def _check_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for network in value:
-            ipaddress.ip_network(network)
-        return value
+    def _check_proxies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return check_networks(value)
 
     @field_validator("welcome_test_grant", "lease_amount_max")
     @classmethod
@@ -257,7 +259,7 @@ class Settings(BaseModel):
             raise ValueError("write an amount of CNY such as 12.50")
         return value
 
-    @field_validator("key_pepper", "encryption_key", "ca_file", "database_url", mode="before")
+    @field_validator("key_pepper", "encryption_key", "ca_file", "database_url", "s3_secret_access_key", mode="before")
     @classmethod
     def _empty_is_not_given(cls, value: object, info: ValidationInfo) -> object:
         if isinstance(value, str) and not value.strip():
@@ -405,79 +407,12 @@ def _explain(error: ErrorDetails, given: Mapping[str, object]) -> str:
     name = str(error["loc"][0])
     source = f"--{name.replace('_', '-')}" if name in given else variable(name)
     field = Settings.model_fields.get(name)
-    example = f" (default: {_show(field.default)})" if field and field.default not in (None, "", ()) else ""
+    example = f" (default: {show_default(field.default)})" if field and field.default not in (None, "", ()) else ""
     return f"{source}: {message[:1].lower()}{message[1:]}{example}"
 
 
-def _show(value: object) -> str:
+def show_default(value: object) -> str:
+    """A default as one writes it into a variable."""
     if isinstance(value, tuple):
         return ",".join(map(str, value))  # pyright: ignore[reportUnknownArgumentType]  # only tuples of text are settings
     return str(value)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SettingInfo:
-    """One setting as the documentation shows it; `default` is empty when it depends on the machine."""
-
-    variable: str
-    type: str
-    default: str
-    text: str
-
-
-_MACHINE_DEPENDENT = frozenset({"workers", "machine"})
-
-
-def list_settings() -> list[SettingInfo]:
-    """Every setting in the order of this file, for the reference and its test."""
-    texts = _field_texts()
-    infos: list[SettingInfo] = []
-    for name, field in Settings.model_fields.items():
-        default = "" if name in _MACHINE_DEPENDENT or field.default is None else _show(field.default)
-        infos.append(
-            SettingInfo(
-                variable=variable(name),
-                type=_type_name(name, field.annotation),
-                default=default,
-                text=texts.get(name, ""),
-            ),
-        )
-    return infos
-
-
-def _field_texts() -> dict[str, str]:
-    """The text below each field, read from this file: keeping them at run time would cost every process a parse."""
-    import ast  # noqa: PLC0415  # only for the documentation
-
-    tree = ast.parse(Path(__file__).read_text(encoding="utf-8"))
-    (body,) = [node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Settings"]
-    return {
-        field.target.id: text.value.value
-        for field, text in itertools.pairwise(body)
-        if isinstance(field, ast.AnnAssign)
-        and isinstance(field.target, ast.Name)
-        and isinstance(text, ast.Expr)
-        and isinstance(text.value, ast.Constant)
-        and isinstance(text.value.value, str)
-    }
-
-
-def _type_name(name: str, annotation: object) -> str:
-    """The type in a reader's words."""
-    words: dict[object, str] = {
-        int: "integer",
-        float: "seconds" if name.endswith("_seconds") else "factor",
-        bool: "true or false",
-        str: "text",
-        str | None: "file",
-        Path: "folder",
-        Mode: "one of development, production",
-    }
-    if annotation in words:
-        return words[annotation]
-    text = str(annotation)
-    if "SecretStr" in text:
-        return "secret"
-    if "Literal" in text:
-        return "one of " + ", ".join(re.findall(r"'(\w+)'", text))
-    return "list"

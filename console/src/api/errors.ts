@@ -1,0 +1,51 @@
+/** What the API refuses with, in one shape whatever the dialect. */
+
+/** An answer that is no success. */
+export class ApiError extends Error {
+  override readonly name = "ApiError";
+
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+    /** The field or header that is to be changed, if it is one. */
+    readonly param: string | null = null,
+    /** Seconds to wait before the next attempt. */
+    readonly retryAfter: number | null = null,
+    readonly requestId: string | null = null,
+  ) {
+    super(message);
+  }
+}
+
+/** There is no such thing, or none that one may see. */
+export function isNotFound(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 404;
+}
+
+/** Nobody has answered: no network, or no server. */
+export class OfflineError extends Error {
+  override readonly name = "OfflineError";
+}
+
+interface Body {
+  error?: { code?: unknown; message?: unknown; param?: unknown; type?: unknown };
+  message?: unknown;
+}
+
+const text = (value: unknown): string | null => (typeof value === "string" && value ? value : null);
+
+/** The error of an answer: of the console's dialect, OpenAI's, or llmage's. */
+export function toApiError(response: Response, body: unknown): ApiError {
+  const found = (typeof body === "object" && body !== null ? body : {}) as Body;
+  const error = found.error ?? {};
+  const wait = Number(response.headers.get("retry-after"));
+  return new ApiError(
+    response.status,
+    text(error.code) ?? text(error.type) ?? `http_${response.status}`,
+    text(error.message) ?? text(found.message) ?? `${response.status} ${response.statusText}`,
+    text(error.param),
+    wait > 0 ? wait : null,
+    response.headers.get("x-request-id"),
+  );
+}

@@ -1,0 +1,71 @@
+/** The customer's video tasks. */
+
+import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { api, call, type Schemas } from "@/api/client";
+import { queries } from "@/api/queries";
+
+export type Task = Schemas["TaskView"];
+export type TaskDetails = Schemas["TaskDetails"];
+export type TaskState = Task["state"];
+export type Artifact = Task["artifacts"][number];
+
+export const STATES: readonly TaskState[] = ["queued", "running", "succeeded", "failed", "canceled", "expired"];
+
+/** Which tasks; null is any. */
+export interface TaskFilter {
+  state: TaskState | null;
+  key: string | null;
+  model: string | null;
+  operation: Schemas["Operation"] | null;
+  book: Schemas["Book"] | null;
+  from: string | null;
+  to: string | null;
+}
+
+const TASKS = "tasks";
+const FIRST_PAGE = 48;
+const NEXT_PAGE = 200;
+const POLL_MS = 2_500;
+
+/** Whether nothing comes any more. */
+export const isFinal = (task: Pick<Task, "state">): boolean => task.state !== "queued" && task.state !== "running";
+
+/** A file of a task, while it is kept. */
+export function fileOf(task: Pick<Task, "artifacts">, kind: "video" | "cover"): Artifact | undefined {
+  return task.artifacts.find((one) => one.kind === kind);
+}
+
+/** The tasks, newest first, page by page; asked again while one is under way. */
+export function useTasks(where: TaskFilter) {
+  return useInfiniteQuery({
+    queryKey: [TASKS, "list", where],
+    queryFn: ({ pageParam }) => {
+      const query = { ...where, cursor: pageParam, limit: pageParam === null ? FIRST_PAGE : NEXT_PAGE };
+      return call(() => api.GET("/api/tasks", { params: { query } }));
+    },
+    initialPageParam: null as string | null,
+    getNextPageParam: (last) => last.next,
+    placeholderData: keepPreviousData,
+    // All pages are asked again at once, which is worth it while they are few; what is under way is on the first.
+    refetchInterval: (query) =>
+      query.state.data?.pages.length === 1 && query.state.data.pages[0]?.data.some((one) => !isFinal(one)) ? POLL_MS : false,
+  });
+}
+
+/** One task; asked again until it has ended. */
+export function useTask(id: string) {
+  return useQuery({
+    queryKey: [TASKS, "one", id],
+    queryFn: () => call(() => api.GET("/api/tasks/{task_id}", { params: { path: { task_id: id } } })),
+    refetchInterval: (query) => (query.state.data && !isFinal(query.state.data) ? POLL_MS : false),
+  });
+}
+
+/** Delete a task that has ended, or ask for the end of one that is under way; whether it is gone. */
+export async function deleteTask(id: string): Promise<boolean> {
+  const { deleted } = await call(() => api.DELETE("/api/tasks/{task_id}", { params: { path: { task_id: id } } }));
+  if (deleted) queries.removeQueries({ queryKey: [TASKS, "one", id] });
+  else await queries.invalidateQueries({ queryKey: [TASKS, "one", id] });
+  void queries.invalidateQueries({ queryKey: [TASKS, "list"] });
+  return deleted;
+}

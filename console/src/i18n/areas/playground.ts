@@ -1,0 +1,50 @@
+import { area } from "@/i18n/area";
+
+export const playground = area({
+  book: ["账本", "Book"],
+  liveHint: ["使用真实余额。", "Spends real money."],
+  testHint: ["使用测试余额，由模拟服务应答，不花钱。", "Spends play money; simulated providers answer."],
+  available: ["可用 {{amount}}。", "{{amount}} available."],
+  keyMade: [
+    "体验区为自己创建了密钥 {{prefix}}…，{{until}}失效，只保存在此标签页中。",
+    "The playground has made a key for itself, {{prefix}}…. It expires {{until}} and is kept in this tab only.",
+  ],
+  keyReplaced: [
+    "原来的密钥被拒绝，体验区已换用新密钥 {{prefix}}…，{{until}}失效，只保存在此标签页中。",
+    "The key before was refused, so the playground has made another, {{prefix}}…. It expires {{until}} and is kept in this tab only.",
+  ],
+  keyComing: [
+    "首次调用时，体验区会为自己创建一个几小时后失效的密钥。",
+    "With its first call the playground makes a key for itself, which expires after some hours.",
+  ],
+  manageKeys: ["管理密钥", "Manage keys"],
+  code: ["等效代码", "Equivalent code"],
+  codeHint: [
+    "将密钥设为环境变量 YUANJING_API_KEY 后运行。",
+    "Put your key into the environment as YUANJING_API_KEY.",
+  ],
+  codeFiles: [
+    "过长的图片数据已省略（…），请换成您自己的内容；文件请放在当前目录。",
+    "Long picture data is cut off (…): put your own there. Files are expected in the current folder.",
+  ],
+  language: ["语言", "Language"],
+  model: ["模型", "Model"],
+  parameters: ["参数", "Parameters"],
+  advanced: ["更多参数", "More parameters"],
+  usesDefault: ["默认", "default"],
+  outOfRange: ["请填 {{range}} 之间的数。", "Give a number in {{range}}."],
+  notNumber: ["请填一个数。", "Give a number."],
+  tooLong: ["最多 {{count}} 个字符。", "At most {{count}} characters."],
+  modelChooses: ["由模型决定", "The model chooses"],
+  yes: ["是", "Yes"],
+  no: ["否", "No"],
+  addFile: ["选择文件", "Choose files"],
+  removeFile: ["移除 {{name}}", "Remove {{name}}"],
+  wrongType: ["{{name}} 的类型不受支持；可用：{{types}}。", "{{name}} is of a type that is not taken; these are: {{types}}."],
+  tooLarge: ["{{name}} 太大，最多 {{size}}。", "{{name}} is too large; at most {{size}}."],
+  tooMany: ["最多 {{count}} 个文件。", "At most {{count}} files."],
+  fillTest: ["补足测试余额", "Fill the test book"],
+  topUp: ["去充值", "Top up"],
+  noModels: ["目前没有可用的模型", "No model is sold now"],
+  noModelsHint: ["请稍后再来，或联系管理员。", "Come back later, or ask the operator."],
+});

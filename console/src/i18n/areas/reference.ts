@@ -1,0 +1,33 @@
+import { area } from "@/i18n/area";
+
+export const reference = area({
+  title: ["接口参考", "Reference"],
+  lead: [
+    "由 GET /openapi.json 生成，说明为英文原文。",
+    "Made of GET /openapi.json.",
+  ],
+  raw: ["下载 OpenAPI", "OpenAPI document"],
+  search: ["搜索接口", "Search calls"],
+  searchHint: ["路径、字段或说明", "Path, field or words"],
+  calls: ["接口列表", "Calls"],
+  none: ["没有符合的接口", "No call is like that"],
+  clear: ["清除搜索", "Clear the search"],
+  choose: ["选择一个接口", "Choose a call"],
+  chooseHint: ["左侧列出了全部接口，也可以搜索。", "All calls are in the list; or search."],
+  back: ["返回列表", "Back to the list"],
+  byKey: ["需要 API 密钥", "Needs an API key"],
+  bySession: ["需要登录", "Needs a session"],
+  byNobody: ["公开", "Open to all"],
+  parameters: ["参数", "Parameters"],
+  body: ["请求体", "Body"],
+  answers: ["应答", "Answers"],
+  fields: ["字段（{{media}}）", "Fields ({{media}})"],
+  headers: ["应答头", "Headers"],
+  example: ["示例", "Example"],
+  name: ["名称", "Name"],
+  place: ["位置", "In"],
+  type: ["类型", "Type"],
+  required: ["必填", "Required"],
+  meaning: ["说明", "Meaning"],
+  status: ["状态码", "Status"],
+});

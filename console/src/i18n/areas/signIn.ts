@@ -1,0 +1,25 @@
+import { area } from "@/i18n/area";
+
+export const signIn = area({
+  title: ["登录元境", "Sign in to Yuanjing"],
+  hint: ["用手机号登录，新号码自动注册。", "With your mobile number; a new number becomes an account."],
+  mobile: ["手机号", "Mobile number"],
+  mobileHint: ["中国大陆号码可省略 +86。", "With a country code, such as +86, if it is not Chinese."],
+  send: ["发送验证码", "Send code"],
+  sending: ["发送中…", "Sending…"],
+  sent: ["验证码已发送至 {{mobile}}。", "A code was sent to {{mobile}}."],
+  code: ["验证码", "Code"],
+  resend: ["重新发送", "Send again"],
+  resendIn: ["{{seconds}} 秒后可重新发送", "Send again in {{seconds}} s"],
+  submit: ["登录", "Sign in"],
+  change: ["更换号码", "Another number"],
+  byPassword: ["用密码登录", "Use a password"],
+  byCode: ["用验证码登录", "Use a code"],
+  password: ["密码", "Password"],
+  totp: ["动态口令", "One-time password"],
+  totpHint: ["验证器应用显示的 6 位数字，或一个恢复码。", "Six digits of your authenticator, or a recovery code."],
+  remember: ["在此设备上保持登录", "Stay signed in on this device"],
+  proving: ["正在进行人机验证，请稍候…", "Checking that you are no robot…"],
+  outbox: ["开发环境不发短信：", "In development no SMS is sent: "],
+  outboxLink: ["在发件箱查看验证码", "read the code in the outbox"],
+});

@@ -1,0 +1,86 @@
+import { useModels } from "@/api/models";
+import { useTexts } from "@/i18n";
+import { useFilters } from "@/lib/filters";
+import { CardsSkeleton, ModelCard } from "@/pages/models/ModelCard";
+import { useNames } from "@/pages/models/names";
+import { choices, inOrder, isWanted, OPERATIONS, type Wanted } from "@/pages/models/prices";
+import { Button } from "@/ui/Button";
+import { Empty, PageHead } from "@/ui/Card";
+import { SelectField, TextField } from "@/ui/Field";
+import { Problem } from "@/ui/Problem";
+import { Segments } from "@/ui/Segments";
+
+/** The model square: all that is sold. What is looked for is in the address. */
+export function Page() {
+  const t = useTexts("models");
+  const names = useNames();
+  const filters = useFilters();
+  const found = useModels();
+  const all = found.data ?? [];
+  const wanted: Wanted = {
+    text: filters.get("q") ?? "",
+    operation: filters.pick("operation", OPERATIONS),
+    provider: filters.get("provider"),
+    capability: filters.get("capability"),
+  };
+  const shown = inOrder(all.filter((model) => isWanted(model, wanted)));
+  const clear = () => filters.change({ q: null, operation: null, provider: null, capability: null });
+  const operations = [["", t("all")], ...OPERATIONS.map((one) => [one, names.operation(one)] as const)] as const;
+  const providers = choices(all, (model) => [model.provider]);
+  const capabilities = choices(
+    all.filter((model) => wanted.operation === null || isWanted(model, { ...wanted, text: "", provider: null, capability: null })),
+    (model) => model.capabilities,
+  );
+  return (
+    <>
+      <PageHead title={t("title")} lead={found.data && t("lead", { count: String(all.length) })} />
+      <search className="mb-4 flex flex-col gap-4">
+        <div className="max-w-full overflow-x-auto pb-1">
+          <Segments
+            label={t("operation")}
+            value={wanted.operation ?? ""}
+            options={operations}
+            onChange={(operation) => filters.change({ operation, capability: null })}
+          />
+        </div>
+        <div className="grid gap-3 sm:grid-cols-[minmax(0,2fr)_minmax(0,1fr)_minmax(0,1fr)]">
+          <TextField
+            label={t("search")}
+            type="search"
+            placeholder={t("searchHint")}
+            value={wanted.text}
+            onChange={(event) => filters.change({ q: event.target.value })}
+          />
+          <SelectField
+            label={t("provider")}
+            value={wanted.provider ?? ""}
+            options={[["", t("anyProvider")], ...providers.map((one) => [one, names.provider(one)] as const)]}
+            onChange={(event) => filters.change({ provider: event.target.value })}
+          />
+          <SelectField
+            label={t("capability")}
+            value={wanted.capability ?? ""}
+            options={[["", t("anyCapability")], ...capabilities.map((one) => [one, names.capability(one)] as const)]}
+            onChange={(event) => filters.change({ capability: event.target.value })}
+          />
+        </div>
+      </search>
+      <p aria-live="polite" className="mb-4 min-h-5 text-sm text-muted">
+        {found.data && shown.length < all.length && t("found", { count: String(shown.length) })}
+      </p>
+      {found.isPending && <CardsSkeleton />}
+      {found.isError && <Problem error={found.error} onRetry={() => void found.refetch()} />}
+      {found.data && shown.length === 0 && (
+        <Empty title={t("none")}>
+          <p className="mb-4">{t("noneHint")}</p>
+          <Button onClick={clear}>{t("clear")}</Button>
+        </Empty>
+      )}
+      <ul className="grid gap-4 sm:grid-cols-2 xl:grid-cols-3">
+        {shown.map((model) => (
+          <ModelCard key={model.llmid} model={model} />
+        ))}
+      </ul>
+    </>
+  );
+}

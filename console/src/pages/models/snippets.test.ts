@@ -1,0 +1,75 @@
+import { expect, it } from "vitest";
+import type { Model } from "@/api/models";
+import { dialectsOf, requestsOf } from "@/pages/models/snippets";
+
+const media = {
+  field: "image1_file",
+  role: "first_frame",
+  is_required: true,
+  count_max: 1,
+  media_types: ["image/png"],
+  size_bytes_max: 1,
+  side_min: null,
+  side_max: null,
+  aspect_min: null,
+  aspect_max: null,
+  seconds_min: null,
+  seconds_max: null,
+  seconds_total_max: null,
+  takes_assets: false,
+};
+const model: Model = {
+  object: "model",
+  llmid: "7y7kfYM0Xasizyi37WvAZ",
+  model: "happyhorse-1.0-i2v",
+  label: "",
+  provider: "",
+  operation: "image_to_video",
+  description: "",
+  description_zh: "",
+  aliases: [],
+  capabilities: ["image_to_video"],
+  enabled_from: null,
+  enabled_until: null,
+  parameters: { properties: { prompt: { type: "string" }, duration: { type: "integer", default: 5 } }, required: ["prompt"] },
+  price: { id: "", version: 1, effective_from: "", currency: "CNY", source: "", tiers: [], rates: [] },
+  price_text: "",
+  price_text_zh: "",
+  chat: null,
+  video: { family: "", models: [], media: [media], needs_any_of: [], sizes: {} },
+};
+
+it("sends the files that a model needs as a form, and asks for the task after", () => {
+  expect(requestsOf(model, "llmage")).toEqual([
+    {
+      method: "POST",
+      path: "/llmage/video",
+      form: [
+        ["llmid", "7y7kfYM0Xasizyi37WvAZ", false],
+        ["prompt", "小猫在抓老鼠", false],
+        ["duration", "5", false],
+        ["image1_file", "first.jpg", true],
+      ],
+    },
+    { method: "GET", path: "/llmage/tasks?taskid=<taskid>" },
+  ]);
+  expect(requestsOf(model, "openai")[0].form).toContainEqual(["seconds", "5", false]);
+  expect(requestsOf(model, "generations")[0].form).toContainEqual(["catelogid", "i2v", false]);
+});
+
+it("shows a reference where one of several is needed, and no file for a text", () => {
+  const files = [{ ...media, field: "image_files", is_required: false }];
+  const video = { family: "", models: [], media: files, needs_any_of: ["image_files"], sizes: {} };
+  const [ask] = requestsOf({ ...model, operation: "reference_to_video", video }, "llmage");
+  expect(ask.form?.at(-1)).toEqual(["image_files", "first.jpg", true]);
+  const [plain] = requestsOf({ ...model, operation: "text_to_video", video: { ...video, needs_any_of: [] } }, "llmage");
+  expect(plain.json).toEqual({ llmid: model.llmid, prompt: "小猫在抓老鼠", duration: 5 });
+});
+
+it("chats in two dialects", () => {
+  const chat = { ...model, operation: "chat", model: "qwen3-max", video: null };
+  expect(dialectsOf(chat).map((dialect) => requestsOf(chat, dialect)[0].path)).toEqual([
+    "/v1/chat/completions",
+    "/llmage/v1/chat/completions",
+  ]);
+});

@@ -1,0 +1,60 @@
+import { useKeyNames } from "@/api/keys";
+import { BOOKS, type UsageFilter, useUsageDays } from "@/api/usage";
+import { useTexts } from "@/i18n";
+import { useWords } from "@/i18n/words";
+import { useFilters } from "@/lib/filters";
+import { Button } from "@/ui/Button";
+import { SelectField, TextField } from "@/ui/Field";
+import { problemOf } from "@/ui/Problem";
+import { Segments } from "@/ui/Segments";
+
+/** What is looked at; all of it is in the address. */
+export function UsageFilters({ where }: { where: UsageFilter }) {
+  const t = useTexts("usage");
+  const word = useWords();
+  const filters = useFilters();
+  const keys = [...(useKeyNames().data ?? [])].filter(([, key]) => key.book === where.book);
+  const byModel = useUsageDays({ ...where, model: null }, ["model"]);
+  const models = byModel.data?.data.map((one) => one.model ?? "") ?? [];
+  const names = where.model && !models.includes(where.model) ? [where.model, ...models] : models;
+  const isFiltered = ["from", "to", "key", "model", "operation"].some((name) => filters.get(name));
+  return (
+    <form aria-label={t("filters")} className="mb-6 flex flex-col gap-3" onSubmit={(event) => event.preventDefault()}>
+      <div className="flex flex-wrap items-center gap-3">
+        <Segments
+          label={t("book")}
+          value={where.book}
+          options={BOOKS.map((book) => [book, word(book)])}
+          onChange={(book) => filters.change({ book: book === "live" ? null : book, key: null, model: null })}
+        />
+        {isFiltered && (
+          <Button tone="quiet" onClick={() => filters.change({ from: null, to: null, key: null, model: null, operation: null })}>
+            {t("reset")}
+          </Button>
+        )}
+      </div>
+      <div className="grid grid-cols-2 gap-3 md:grid-cols-4">
+        <TextField
+          label={t("from")}
+          type="date"
+          value={where.from}
+          problem={where.from > where.to ? t("wrongDays") : problemOf(byModel.error, "from")}
+          onChange={(event) => filters.change({ from: event.target.value })}
+        />
+        <TextField label={t("to")} type="date" value={where.to} onChange={(event) => filters.change({ to: event.target.value })} />
+        <SelectField
+          label={t("key")}
+          value={where.key ?? ""}
+          options={[["", t("all")], ...keys.map(([id, key]) => [id, key.name] as const)]}
+          onChange={(event) => filters.change({ key: event.target.value })}
+        />
+        <SelectField
+          label={t("model")}
+          value={where.model ?? ""}
+          options={[["", t("all")], ...names.map((name) => [name, name] as const)]}
+          onChange={(event) => filters.change({ model: event.target.value })}
+        />
+      </div>
+    </form>
+  );
+}

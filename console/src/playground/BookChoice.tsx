@@ -1,0 +1,56 @@
+import { Link, useSearchParams } from "react-router";
+import { useBalance } from "@/api/finance";
+import { useSession } from "@/api/session";
+import { useTexts } from "@/i18n";
+import { yuan } from "@/lib/money";
+import { ago } from "@/lib/time";
+import { paths } from "@/paths";
+import { type Access, type Book, usePlaygroundKey } from "@/playground/key";
+import { SelectField } from "@/ui/Field";
+
+/** Whose money is spent: by the address, play money if it does not say. */
+export function useAccess(): Access {
+  const session = useSession();
+  const book: Book = useSearchParams()[0].get("book") === "live" ? "live" : "test";
+  return { book, customer: session.data?.customer?.id ?? "" };
+}
+
+/** The choice of a book, and what is to be known about the key with which it is spent. */
+export function BookChoice({ access }: { access: Access }) {
+  const t = useTexts("playground");
+  const common = useTexts("common");
+  const key = usePlaygroundKey(access);
+  const available = useBalance().data?.[access.book].available;
+  const [, setSearch] = useSearchParams();
+
+  function choose(book: string): void {
+    setSearch(
+      (now) => {
+        now.set("book", book);
+        return now;
+      },
+      { replace: true },
+    );
+  }
+
+  return (
+    <div className="flex flex-col gap-2">
+      <SelectField
+        label={t("book")}
+        hint={`${access.book === "live" ? t("liveHint") : t("testHint")}${available ? ` ${t("available", { amount: yuan(available) })}` : ""}`}
+        value={access.book}
+        onChange={(event) => choose(event.target.value)}
+        options={[
+          ["test", common("test")],
+          ["live", common("live")],
+        ]}
+      />
+      <p role="status" className="text-xs text-faint">
+        {key ? t(key.isReplacement ? "keyReplaced" : "keyMade", { prefix: key.prefix, until: ago(key.expiresAt) }) : t("keyComing")}{" "}
+        <Link to={paths.keys()} className="underline">
+          {t("manageKeys")}
+        </Link>
+      </p>
+    </div>
+  );
+}

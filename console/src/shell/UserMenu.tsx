@@ -1,0 +1,63 @@
+import { Menu } from "@base-ui/react/menu";
+import { useState } from "react";
+import { useNavigate } from "react-router";
+import { signOut } from "@/api/session";
+import { chooseLanguage, useLanguage, useTexts } from "@/i18n";
+import { paths } from "@/paths";
+import { chooseTheme, chosenTheme, type Theme } from "@/theme";
+
+const itemClass =
+  "flex min-h-9 cursor-default items-center rounded-control px-3 text-sm outline-none data-[highlighted]:bg-sunken";
+
+/** Who one is, and what belongs to that. */
+export function UserMenu({ name }: { name: string }) {
+  const t = useTexts("shell");
+  const language = useLanguage();
+  const navigate = useNavigate();
+  const [theme, setTheme] = useState(chosenTheme);
+  const themes: [Theme, string][] = [
+    ["system", t("themeSystem")],
+    ["light", t("themeLight")],
+    ["dark", t("themeDark")],
+  ];
+
+  function choose(value: Theme): void {
+    setTheme(value);
+    chooseTheme(value);
+  }
+
+  return (
+    <Menu.Root>
+      <Menu.Trigger className="flex min-h-9 max-w-44 items-center gap-2 rounded-control px-3 text-sm hover:bg-sunken">
+        <span className="truncate">{name}</span>
+        <span aria-hidden>▾</span>
+      </Menu.Trigger>
+      <Menu.Portal>
+        <Menu.Positioner sideOffset={6} align="end" className="z-40">
+          <Menu.Popup className="min-w-52 rounded-card border border-line bg-raised p-1.5 shadow-raised">
+            <Menu.Item className={itemClass} onClick={() => void navigate(paths.finance())}>
+              {t("finance")}
+            </Menu.Item>
+            <Menu.Item className={itemClass} onClick={() => void navigate(paths.settings())}>
+              {t("settings")}
+            </Menu.Item>
+            <Menu.Item className={itemClass} onClick={() => void chooseLanguage(language === "zh" ? "en" : "zh")}>
+              {language === "zh" ? "English" : "中文"}
+            </Menu.Item>
+            <Menu.RadioGroup value={theme} onValueChange={choose} aria-label={t("theme")}>
+              {themes.map(([value, label]) => (
+                <Menu.RadioItem key={value} value={value} className={itemClass} closeOnClick={false}>
+                  <Menu.RadioItemIndicator className="mr-2">✓</Menu.RadioItemIndicator>
+                  {label}
+                </Menu.RadioItem>
+              ))}
+            </Menu.RadioGroup>
+            <Menu.Item className={itemClass} onClick={() => void signOut().then(() => navigate(paths.home()))}>
+              {t("signOut")}
+            </Menu.Item>
+          </Menu.Popup>
+        </Menu.Positioner>
+      </Menu.Portal>
+    </Menu.Root>
+  );
+}

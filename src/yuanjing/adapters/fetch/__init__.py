@@ -1,0 +1,1 @@
+"""Fetching addresses that others gave us."""

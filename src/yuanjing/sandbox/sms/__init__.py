@@ -1,0 +1,1 @@
+"""Simulated vendors of messages: Alibaba Cloud's SMS and number verification, and Tencent Cloud's SMS."""

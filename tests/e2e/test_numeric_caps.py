@@ -1,0 +1,151 @@
+"""Numbers and shapes that would cost much are refused at once and leave no memory behind (goal S13)."""
+
+import json
+import time
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from tests.support.matrix import SETTINGS, Page, World
+from tests.support.matrix_rules import RULES
+from tests.support.platform import Platform
+
+pytestmark = pytest.mark.timeout(300)
+TRIES = 5
+SECONDS_MAX = 0.05
+"""For the quickest of the tries, since other processes take the core away at any time."""
+GROWTH_BYTES_MAX = 20 * 2**20
+HUGE = (0, -1, 2**31, 2**63, 2**64, 10**400, 1.5, 1e308, True, "1", [], {})
+DEEP = 10_000
+CHAT, LLMAGE_CHAT = "/v1/chat/completions", "/llmage/v1/chat/completions"
+VIDEO_PATHS = ("/llmage/video", "/llmage/v1/video/generations")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("caps")
+    roomy = {"YUANJING_REQUEST_BODY_BYTES_MAX": "33554432", "YUANJING_UPLOAD_TEXT_BYTES_MAX": "33554432"}
+    with (
+        Platform(folder / "var", workers=1, **(SETTINGS | roomy)) as platform,
+        World(platform, with_objects=False) as made,
+    ):
+        yield made
+        assert "Traceback" not in platform.errors()
+        assert platform.verify() == []
+
+
+def memory(platform: Platform) -> int:
+    """What the gateway's process has in memory."""
+    (gateway,) = platform.children("gateway")
+    status = Path(f"/proc/{gateway}/status").read_text(encoding="ascii")
+    return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmRSS:"))
+
+
+def nested(depth: int, opening: str, closing: str) -> str:
+    return opening * depth + "1" + closing * depth
+
+
+def hostile_chats() -> Iterator[tuple[str, str]]:
+    """What is wrong, and the body."""
+    good = dict(RULES["POST", CHAT].body or {})
+    for name in ("n", "max_tokens", "max_completion_tokens"):
+        yield from ((f"{name} {str(value)[:9]}", json.dumps(good | {name: value})) for value in HUGE)
+    for name in ("tools", "response_format", "metadata", "stop", "messages"):
+        for opening, closing in (("[", "]"), ('{"a":', "}")):
+            start = json.dumps({key: value for key, value in good.items() if key != name})[:-1]
+            yield f"{name} nested", f'{start}, "{name}": {nested(DEEP, opening, closing)}}}'
+    yield "many digits", json.dumps(good)[:-1] + ', "seed": ' + "9" * 100_000 + "}"
+
+
+def hostile_videos() -> Iterator[tuple[str, str]]:
+    good = dict(RULES["POST", VIDEO_PATHS[0]].body or {})
+    for value in (0, -2, 2**31, 2**63, 2**64, 10**400, 1.5, 1e308):  # with -1 the model chooses the length
+        yield f"duration {str(value)[:9]}", json.dumps(good | {"duration": value})
+        yield f"seconds {str(value)[:9]}", json.dumps({**good, "duration": None, "seconds": value})
+    for opening, closing in (("[", "]"), ('{"a":', "}")):
+        yield "nested", json.dumps(good)[:-1] + f', "prompt": {nested(DEEP, opening, closing)}}}'
+    yield "many digits", json.dumps(good)[:-1] + ', "duration": ' + "9" * 100_000 + "}"
+
+
+def refused_soon(client: httpx2.Client, path: str, body: str, headers: dict[str, str] | None = None) -> float:
+    """The quickest of some tries, which are all refused."""
+    took: list[float] = []
+    for _ in range(TRIES):
+        began = time.perf_counter()
+        answer = client.post(path, content=body, headers={"content-type": "application/json", **(headers or {})})
+        took.append(time.perf_counter() - began)
+        assert 400 <= answer.status_code < 500, (path, body[:200], answer.text[:200])
+    return min(took)
+
+
+@pytest.mark.parametrize("path", [CHAT, LLMAGE_CHAT])
+def test_chat(world: World, path: str):
+    check(world, path, hostile_chats())
+
+
+@pytest.mark.parametrize("path", VIDEO_PATHS)
+def test_video(world: World, path: str):
+    check(world, path, hostile_videos())
+
+
+def check(world: World, path: str, bodies: Iterator[tuple[str, str]]) -> None:
+    client = world.bearer[world.me.test_key]
+    before = memory(world.platform)
+    slow = {what: took for what, body in bodies if (took := refused_soon(client, path, body)) > SECONDS_MAX}
+    assert slow == {}
+    assert memory(world.platform) - before < GROWTH_BYTES_MAX
+
+
+def test_amounts_and_counts_of_the_console(world: World):
+    page = world.sign_in(world.me)
+    headers = {"origin": page.origin, "x-csrf-token": page.token}
+    before = memory(world.platform)
+    slow: dict[str, float] = {}
+    for (method, path), rule in RULES.items():
+        if method == "POST" and path.startswith("/api/") and rule.body:
+            target, _ = world.target(path, rule, world.me.objects)
+            good: dict[str, Any] = world.body(rule)["json"]
+            for what, body in hostile_fields(good):
+                took = refused_soon(page.client, target, body, headers)
+                if took > SECONDS_MAX:
+                    slow[f"{path} {what}"] = took
+    assert slow == {}
+    assert memory(world.platform) - before < GROWTH_BYTES_MAX
+    assert_still_signed_in(page)
+
+
+def hostile_fields(good: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for name in good:
+        rest = json.dumps({key: value for key, value in good.items() if key != name})[:-1]
+        start = rest + (", " if len(good) > 1 else "")
+        for value in (2**64, -(10**400), 1e308, "9" * 60_000, "1e400", "-1"):
+            yield f"{name} {str(value)[:9]}", f'{start}"{name}": {json.dumps(value)}}}'
+        yield f"{name} nested", f'{start}"{name}": {nested(DEEP, "[", "]")}}}'
+
+
+def assert_still_signed_in(page: Page) -> None:
+    assert page.open()["customer"] is not None
+
+
+@pytest.mark.parametrize("path", [CHAT, LLMAGE_CHAT])
+def test_what_is_long_but_lawful_costs_no_more_than_it_may(world: World, path: str):
+    """A thousand stop words, ten thousand pictures, a hundred tools: passed on or refused, within the balance."""
+    good = dict(RULES["POST", CHAT].body or {})
+    picture = {"type": "image_url", "image_url": {"url": "https://pictures.example/1.png"}}
+    tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
+    changes: list[dict[str, Any]] = [
+        {"stop": [f"word {n}" for n in range(1_000)]},
+        {"messages": [{"role": "user", "content": [picture] * 10_000}]},
+        {"tools": [tool] * 100},
+        {"messages": [{"role": "user", "content": "x"}] * 10_000},
+        {"n": 8, "max_tokens": 2**31 - 1},
+    ]
+    client, before = world.bearer[world.me.test_key], memory(world.platform)
+    for change in changes:
+        answer = client.post(path, json=good | change)
+        assert answer.status_code in (200, 400, 402, 413, 429), (list(change), answer.status_code, answer.text[:200])
+    assert memory(world.platform) - before < GROWTH_BYTES_MAX
+    assert Decimal(client.get("/llmage/v1/balance").json()["available"]) >= 0

@@ -1,0 +1,20 @@
+"""The application over a store in memory, and a browser with our page in it."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from tests.edge.platform import Platform, make_platform
+from tests.support.signin import Browser
+
+
+@pytest.fixture
+async def platform(tmp_path: Path) -> Platform:
+    return await make_platform(tmp_path)
+
+
+@pytest.fixture
+async def browser(platform: Platform) -> AsyncIterator[Browser]:
+    made = platform.browser()
+    async with made.client:
+        yield made
