@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import httpx2
 import pytest
+from playwright.sync_api import expect
 from tests.support.load import MODEL, wait_until
 from tests.support.video_api import VideoApi
 
@@ -48,14 +49,14 @@ def see_many(page):
     log = page.get_by_role("region", name="明细")
     rows = log.locator("tbody tr[aria-rowindex]")
     rows.first.wait_for()
-    assert log.get_by_role("table").get_attribute("aria-rowcount") == "10001"
+    expect(log.get_by_role("table")).to_have_attribute("aria-rowcount", "10001")
     assert rows.count() < 100
     log.evaluate("box => box.scrollTo(0, box.scrollHeight)")
     log.locator("tr[aria-rowindex='10001']").wait_for()
     assert rows.count() < 100
     page.get_by_role("button", name="加载更多").click()
     page.get_by_role("button", name="加载更多").wait_for(state="detached")
-    assert log.get_by_role("table").get_attribute("aria-rowcount") == "10002"
+    expect(log.get_by_role("table")).to_have_attribute("aria-rowcount", "10002")
     page.unroute("**/api/usage?*")
     page.reload()
 
@@ -78,7 +79,7 @@ def test_a_key_is_made_and_used_and_its_charge_adds_up_until_it_is_revoked(signe
     page = visitor.page
     key = create_key(page, "生产")
     assert key.startswith("yj_test_")
-    assert page.get_by_test_id("new-key").inner_text() == key
+    expect(page.get_by_test_id("new-key")).to_have_text(key)
     look(visitor, "keys-new")
     page.get_by_role("button", name="我已保存").click()
     assert key not in page.content()
@@ -88,10 +89,10 @@ def test_a_key_is_made_and_used_and_its_charge_adds_up_until_it_is_revoked(signe
     wait_until(lambda: page.request.get(f"/api/usage/{usage_id}").status == 200, pause=0.1)
     page.get_by_role("row", name="生产").get_by_role("link", name="用量").click()
     row = page.get_by_role("region", name="明细").get_by_role("row").nth(1)
-    assert f"¥{cost}" in row.inner_text()
+    expect(row).to_contain_text(f"¥{cost}")
     page.locator("canvas").wait_for()
     page.get_by_text("以表格查看").click()
-    assert f"¥{cost}" in page.get_by_role("region", name="每日扣费").inner_text()
+    expect(page.get_by_role("region", name="每日扣费")).to_contain_text(f"¥{cost}")
     assert usage_id in page.request.get(page.get_by_role("link", name="下载 CSV").get_attribute("href")).text()
     see_many(page)
     row.get_by_role("link").click()
@@ -100,7 +101,7 @@ def test_a_key_is_made_and_used_and_its_charge_adds_up_until_it_is_revoked(signe
     shown = page.get_by_role("region", name="计算过程")
     amounts = [Decimal(text.removeprefix("= ¥")) for text in shown.locator("tbody td:last-child").all_inner_texts()]
     assert 0 <= Decimal(cost) - sum(amounts) < Decimal("1e-9")
-    assert page.get_by_test_id("charge").inner_text() == f"¥{cost}"
+    expect(page.get_by_test_id("charge")).to_have_text(f"¥{cost}")
     receipt, keys = tmp_path / "yuanjing-receipt.json", tmp_path / "keys.json"
     receipt.write_bytes(page.request.get(page.get_by_role("link", name="下载凭证").get_attribute("href")).body())
     keys.write_bytes(page.request.get("/.well-known/yuanjing-receipts.json").body())
@@ -128,18 +129,18 @@ def test_a_key_is_changed_and_what_is_wrong_is_told_at_its_field(signed_in):
     form.get_by_label("Budget (CNY)").fill("12.5")
     form.get_by_role("button", name="Create API key").click()
     form.get_by_text("there is no offer").wait_for()
-    assert page.get_by_role("alert").count() == 1
+    expect(page.get_by_role("alert")).to_have_count(1)
     form.get_by_label("Models").fill(MODEL)
     form.get_by_role("button", name="Create API key").click()
     page.get_by_role("button", name="I have kept it; close").click()
-    assert "¥0.00 of ¥12.50" in page.get_by_role("row").nth(1).inner_text()
+    expect(page.get_by_role("row").nth(1)).to_contain_text("¥0.00 of ¥12.50")
     page.get_by_role("button", name="Change Unnamed").click()
     form.get_by_label("Name").fill("nightly")
     form.get_by_label("Budget (CNY)").fill("")
     form.get_by_role("button", name="Save").click()
     page.get_by_role("row", name="nightly").wait_for()
-    assert page.get_by_role("row", name="nightly").get_by_text("models: 1").is_visible()
-    assert "¥12.50" not in page.get_by_role("row", name="nightly").inner_text()
+    expect(page.get_by_role("row", name="nightly").get_by_text("models: 1")).to_be_visible()
+    expect(page.get_by_role("row", name="nightly")).not_to_contain_text("¥12.50")
 
 
 def test_a_task_of_the_api_is_in_the_gallery_with_its_cover_and_can_be_deleted(signed_in, platform):
@@ -162,8 +163,8 @@ def test_a_task_of_the_api_is_in_the_gallery_with_its_cover_and_can_be_deleted(s
     video = page.locator("video")
     video.evaluate("v => new Promise(done => v.readyState > 0 ? done() : v.addEventListener('loadedmetadata', done))")
     assert video.evaluate("v => v.duration") > 3
-    assert page.get_by_text("小猫在抓老鼠").is_visible()
-    assert page.get_by_text("供应商已接受").is_visible()
+    expect(page.get_by_text("小猫在抓老鼠")).to_be_visible()
+    expect(page.get_by_text("供应商已接受")).to_be_visible()
     page.get_by_text("浏览器已重新计算").wait_for()
     page.get_by_role("button", name="删除").click()
     page.get_by_role("dialog").get_by_role("button", name="删除").click()
@@ -174,4 +175,4 @@ def test_a_task_of_the_api_is_in_the_gallery_with_its_cover_and_can_be_deleted(s
     page.get_by_role("button", name="取消任务").click()
     page.get_by_role("button", name="请求取消").click()
     page.get_by_text("已取消").first.wait_for()
-    assert page.get_by_text("未成功的任务不扣费").is_visible()
+    expect(page.get_by_text("未成功的任务不扣费")).to_be_visible()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from playwright.sync_api import expect
 from tests.support.platform import Platform
 from tests.support.video_api import picture
 
@@ -128,7 +129,7 @@ def test_it_can_be_read_in_both_languages_with_the_readers_address(visit):
     page.goto("/guide#text-to-video")
     page.get_by_role("heading", name="Text to video").wait_for()
     page.get_by_role("link", name="CrEMkFQfRCmbmopZsCqLj").wait_for()
-    assert page.get_by_text(f"curl {visitor.url}/llmage/video").count() >= 1
+    expect(page.get_by_text(f"curl {visitor.url}/llmage/video").first).to_be_visible()
     assert page.locator("#text-to-video").evaluate("one => Math.abs(one.getBoundingClientRect().top) < 400")
     page.get_by_role("group", name="Language").first.get_by_role("button", name="Python").click()
     page.get_by_text(f'base_url="{visitor.url}/v1"').first.wait_for()

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 
+from playwright.sync_api import expect
 from tests.support.video_api import picture
 
 CHAT, VIDEO = "VaKNrpZ37Ybrg5DWGio6b", "7y7kfYM0Xasizyi37WvAZ"
@@ -32,8 +33,9 @@ def test_a_stranger_finds_a_model_and_how_it_is_called(visit):
 
     page.get_by_role("heading", name="Wan 2.6").wait_for()
     prices = page.get_by_role("region", name="Price").get_by_role("row")
+    expect(prices).to_have_count(3)
     assert ["¥0.60" in one for one in prices.all_inner_texts()][1:] == [True, False]
-    assert "1440*1440" in page.get_by_role("row", name="size").inner_text()
+    expect(page.get_by_role("row", name="size")).to_contain_text("1440*1440")
     page.get_by_role("group", name="Dialect").get_by_role("button", name="OpenAI").click()
     page.get_by_role("group", name="Language").get_by_role("button", name="Python").click()
     page.get_by_text(f'"{visitor.url}/v1/videos"').wait_for()

@@ -1,5 +1,7 @@
 """The reference: each call of the platform's own description, found and read."""
 
+from playwright.sync_api import expect
+
 
 def test_a_call_is_found_by_a_field_and_told_in_full(visit):
     visitor = visit(language="en")
@@ -8,16 +10,16 @@ def test_a_call_is_found_by_a_field_and_told_in_full(visit):
     page.get_by_label("Search calls").fill("chat sys_prompt")
     calls = page.get_by_role("navigation", name="Calls").get_by_role("link")
     calls.get_by_text("/llmage/v1/chat/completions").wait_for()
-    assert calls.count() == 1
+    expect(calls).to_have_count(1)
     calls.first.click()
     page.get_by_role("heading", name="/llmage/v1/chat/completions").wait_for()
     body = page.get_by_role("region", name="Fields (application/json)").first
-    assert body.get_by_role("row", name="sys_prompt").count() == 1
+    expect(body.get_by_role("row", name="sys_prompt")).to_have_count(1)
     page.get_by_text("Needs an API key").wait_for()
     refused = page.locator("details", has_text="insufficient_balance")
-    assert refused.get_by_text("Insufficient balance").is_hidden()
+    expect(refused.get_by_text("Insufficient balance").first).to_be_hidden()
     refused.locator("summary").click()
-    assert refused.get_by_text("Insufficient balance").first.is_visible()
+    expect(refused.get_by_text("Insufficient balance").first).to_be_visible()
     visitor.picture("reference-en")
     page.reload()
     page.get_by_role("heading", name="/llmage/v1/chat/completions").wait_for()

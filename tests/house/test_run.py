@@ -1,5 +1,6 @@
 """The runner of checks and tests: what it counts, and when it fails."""
 
+import os
 import stat
 import time
 
@@ -90,6 +91,57 @@ def test_a_run_of_pytest_without_tests_fails(tmp_path, capsys):
     assert runner.failures == []
     assert "no test ran" in run.verdict(runner.counts, runner.failures, is_ci=False)
     assert "no report" in capsys.readouterr().out
+
+
+UNSTEADY = """
+import pathlib
+
+def test_good():
+    pass
+
+def test_unsteady():
+    mark = pathlib.Path(__file__).with_name("mark")
+    was_there = mark.exists()
+    mark.touch()
+    assert was_there
+
+def test_bad():
+    assert {bad}
+"""
+
+
+@pytest.mark.parametrize(
+    ("bad", "folder", "failed", "unsteady"),
+    [
+        ("True", "some", 0, ["test_unsteady"]),
+        ("False", "some", 2, []),
+        ("True", "tests/money", 1, []),
+    ],
+)
+def test_what_fails_once_is_run_again_alone_and_told(tmp_path, capsys, bad, folder, failed, unsteady):
+    """Not where one failure may be lost money, and not what goes on failing."""
+    place = tmp_path / folder
+    place.mkdir(parents=True)
+    (place / "test_it.py").write_text(UNSTEADY.format(bad=bad))
+    runner = run.Runner(tmp_path)
+    step = run.pytest_step("tests", tmp_path, f"--rootdir={tmp_path}", "-c", os.devnull, str(place), is_run_again=True)
+    assert runner.run(step) is (failed == 0)
+    shown = capsys.readouterr().out
+    assert (runner.counts.passed, runner.counts.failed) == (3 - failed, failed)
+    assert [name.rpartition("::")[2] for name in runner.unsteady] == unsteady
+    assert ("again tests" in shown) is (folder == "some")
+    assert "was_there" in shown
+
+
+def test_many_failures_are_not_run_again(tmp_path):
+    """Something is broken then."""
+    (tmp_path / "test_it.py").write_text("".join(f"def test_{n}():\n    assert 0\n" for n in range(4)))
+    runner = run.Runner(tmp_path)
+    step = run.pytest_step(
+        "tests", tmp_path, f"--rootdir={tmp_path}", "-c", os.devnull, str(tmp_path), is_run_again=True
+    )
+    assert not runner.run(step)
+    assert (runner.counts.failed, runner.unsteady) == (4, [])
 
 
 def test_wrong_arguments_are_refused(capsys):
