@@ -47,6 +47,13 @@ def step(name, script, **options):
     return run.Step(name=name, command=["/bin/sh", "-c", script], **options)
 
 
+def pytest_step(folder, place):
+    """Of some tests there, with nothing of ours."""
+    options = ("-p", "xdist", f"--rootdir={folder}", "-c", os.devnull)
+    bare = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    return run.pytest_step("tests", folder, *options, place, environment=bare, is_run_again=True)
+
+
 def test_a_step_s_output_is_shown_only_if_it_fails(tmp_path, capsys):
     runner = run.Runner(tmp_path)
     runner.run_pairs([step("good", "echo quiet"), step("bad", "echo loud; exit 3")])
@@ -124,7 +131,7 @@ def test_what_fails_once_is_run_again_alone_and_told(tmp_path, capsys, bad, fold
     place.mkdir(parents=True)
     (place / "test_it.py").write_text(UNSTEADY.format(bad=bad))
     runner = run.Runner(tmp_path)
-    step = run.pytest_step("tests", tmp_path, f"--rootdir={tmp_path}", "-c", os.devnull, str(place), is_run_again=True)
+    step = pytest_step(tmp_path, str(place))
     assert runner.run(step) is (failed == 0)
     shown = capsys.readouterr().out
     assert (runner.counts.passed, runner.counts.failed) == (3 - failed, failed)
@@ -137,9 +144,7 @@ def test_many_failures_are_not_run_again(tmp_path):
     """Something is broken then."""
     (tmp_path / "test_it.py").write_text("".join(f"def test_{n}():\n    assert 0\n" for n in range(4)))
     runner = run.Runner(tmp_path)
-    step = run.pytest_step(
-        "tests", tmp_path, f"--rootdir={tmp_path}", "-c", os.devnull, str(tmp_path), is_run_again=True
-    )
+    step = pytest_step(tmp_path, str(tmp_path))
     assert not runner.run(step)
     assert (runner.counts.failed, runner.unsteady) == (4, [])
 
