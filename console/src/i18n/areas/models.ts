@@ -73,7 +73,6 @@ export const models = area({
   normalHours: ["非错峰", "in normal hours"],
   withClips: ["含视频输入", "with clips as input"],
   withoutClips: ["不含视频输入", "without clips as input"],
-  source: ["价格来源", "Source"],
   limits: ["限制", "Limits"],
   llmid: ["模型 ID（llmid）", "Model ID (llmid)"],
   modelName: ["模型名称（model）", "Name (model)"],

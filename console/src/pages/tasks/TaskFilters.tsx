@@ -5,7 +5,8 @@ import { useTexts } from "@/i18n";
 import { useWords } from "@/i18n/words";
 import { useFilters } from "@/lib/filters";
 import { Button } from "@/ui/Button";
-import { SelectField, TextField } from "@/ui/Field";
+import { DateField } from "@/ui/DraftField";
+import { SelectField } from "@/ui/Field";
 
 const NAMES = ["state", "key", "model", "operation", "book", "from", "to"] as const;
 
@@ -37,8 +38,8 @@ export function TaskFilters({ where, models }: { where: TaskFilter; models: read
         {choice("model", names.map((one) => [one, one]))}
         {choice("operation", OPERATIONS.filter((one) => one !== "chat").map((one) => [one, word(one)]))}
         {choice("key", [...(keys.data ?? [])].map(([id, key]) => [id, key.name]))}
-        <TextField label={t("from")} type="date" value={where.from ?? ""} onChange={(event) => filters.change({ from: event.target.value })} />
-        <TextField label={t("to")} type="date" value={where.to ?? ""} onChange={(event) => filters.change({ to: event.target.value })} />
+        <DateField label={t("from")} value={where.from ?? ""} onSettled={(from) => filters.change({ from })} />
+        <DateField label={t("to")} value={where.to ?? ""} onSettled={(to) => filters.change({ to })} />
       </div>
       {NAMES.some((name) => where[name] !== null) && (
         <Button tone="quiet" className="mt-2" onClick={() => filters.change(Object.fromEntries(NAMES.map((name) => [name, null])))}>

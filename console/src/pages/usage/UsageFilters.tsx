@@ -4,7 +4,8 @@ import { useTexts } from "@/i18n";
 import { useWords } from "@/i18n/words";
 import { useFilters } from "@/lib/filters";
 import { Button } from "@/ui/Button";
-import { SelectField, TextField } from "@/ui/Field";
+import { DateField } from "@/ui/DraftField";
+import { SelectField } from "@/ui/Field";
 import { problemOf } from "@/ui/Problem";
 import { Segments } from "@/ui/Segments";
 
@@ -34,14 +35,13 @@ export function UsageFilters({ where }: { where: UsageFilter }) {
         )}
       </div>
       <div className="grid grid-cols-2 gap-3 md:grid-cols-4">
-        <TextField
+        <DateField
           label={t("from")}
-          type="date"
           value={where.from}
           problem={where.from > where.to ? t("wrongDays") : problemOf(byModel.error, "from")}
-          onChange={(event) => filters.change({ from: event.target.value })}
+          onSettled={(from) => filters.change({ from })}
         />
-        <TextField label={t("to")} type="date" value={where.to} onChange={(event) => filters.change({ to: event.target.value })} />
+        <DateField label={t("to")} value={where.to} onSettled={(to) => filters.change({ to })} />
         <SelectField
           label={t("key")}
           value={where.key ?? ""}
