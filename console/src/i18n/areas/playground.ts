@@ -47,4 +47,10 @@ export const playground = area({
   topUp: ["去充值", "Top up"],
   noModels: ["目前没有可用的模型", "No model is sold now"],
   noModelsHint: ["请稍后再来，或联系管理员。", "Come back later, or ask the operator."],
+  copyCode: ["复制代码", "Copy code"],
+  table: ["表格", "Table"],
+  taskDone: ["已完成", "Done"],
+  taskOpen: ["未完成", "Not done"],
+  footnotes: ["脚注", "Footnotes"],
+  footnoteBack: ["回到正文", "Back to the text"],
 });
