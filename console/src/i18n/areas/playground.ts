@@ -44,6 +44,7 @@ export const playground = area({
   tooLarge: ["{{name}} 太大，最多 {{size}}。", "{{name}} is too large; at most {{size}}."],
   tooMany: ["最多 {{count}} 个文件。", "At most {{count}} files."],
   fillTest: ["补足测试余额", "Fill the test book"],
+  filled: ["测试余额已补足，可以再试。", "The test book is filled again: try once more."],
   topUp: ["去充值", "Top up"],
   noModels: ["目前没有可用的模型", "No model is sold now"],
   noModelsHint: ["请稍后再来，或联系管理员。", "Come back later, or ask the operator."],

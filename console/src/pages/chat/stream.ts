@@ -1,7 +1,7 @@
 /** One streamed answer of `POST /v1/chat/completions`. */
 
 import { ask, errorOf } from "@/playground/calls";
-import type { Access } from "@/playground/key";
+import { type Access, playgroundKey } from "@/playground/key";
 import { type ServerEvent, serverEvents } from "@/lib/sse";
 import type { ChatRequest, Piece, Usage } from "@/pages/chat/conversation";
 
@@ -32,7 +32,8 @@ export async function streamAnswer(
   tell: (piece: Piece) => void,
 ): Promise<void> {
   const answer = await ask(access, { method: "POST", path: "/v1/chat/completions", json: request, signal });
-  tell({ usageId: answer.headers.get("x-yuanjing-usage-id") });
+  const { id: keyId } = await playgroundKey(access);
+  tell({ usageId: answer.headers.get("x-yuanjing-usage-id"), keyId });
   if (!answer.body) throw new BrokenOffError("no body");
   try {
     await readAnswer(serverEvents(answer.body), tell);
