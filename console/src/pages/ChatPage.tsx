@@ -2,18 +2,14 @@ import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "react
 import { Navigate, useSearchParams } from "react-router";
 import { useModels } from "@/api/models";
 import { useLanguage, useTexts } from "@/i18n";
-import { yuan } from "@/lib/money";
-import { count } from "@/lib/numbers";
 import { revealInvalid } from "@/lib/reveal";
-import { Announcer } from "@/pages/chat/Announcer";
+import { Answers } from "@/pages/chat/Answers";
 import { ChatSettings } from "@/pages/chat/ChatSettings";
 import { Composer, MESSAGE_ID } from "@/pages/chat/Composer";
 import type { Column } from "@/pages/chat/conversation";
-import type { Level } from "@/pages/chat/kept";
 import { chatValues, invalidFields } from "@/pages/chat/parameters";
-import type { Total } from "@/pages/chat/spending";
-import { Turns } from "@/pages/chat/Turns";
-import { useChat } from "@/pages/chat/useChat";
+import type { Conversation } from "@/pages/chat/store";
+import { useConversation, useIsEmpty, useIsRunning } from "@/pages/chat/useChat";
 import { useAccess } from "@/playground/BookChoice";
 import { type Offer, offerNamed } from "@/playground/offers";
 import { labelOf } from "@/playground/schema";
@@ -30,15 +26,15 @@ export function Page() {
   const t = useTexts("playground");
   const models = useModels();
   const { customer } = useAccess();
-  const chat = useChat(customer);
+  const conversation = useConversation(customer);
   const [search] = useSearchParams();
-  const before = chat.conversation.settings.search;
+  const before = conversation.settings.search;
   if (models.isError) return <Problem error={models.error} onRetry={() => void models.refetch()} />;
   if (!models.data) return <Skeleton className="h-96 w-full" />;
   const offers = models.data.filter((one) => one.operation === "chat");
   if (!offers.length) return <Empty title={t("noModels")}>{t("noModelsHint")}</Empty>;
   if (!search.size && before) return <Navigate to={{ search: before }} replace />; // as it was left
-  return <Chat offers={offers} chat={chat} />;
+  return <Chat {...{ offers, conversation }} />;
 }
 
 /** The models that the address names, else the first. */
@@ -71,10 +67,11 @@ function useLatest<Args extends unknown[]>(does: (...args: Args) => void): (...a
 
 const takesImages = (offer: Offer): boolean => offer.capabilities.includes("images");
 
-function Chat({ offers, chat }: { offers: readonly Offer[]; chat: ReturnType<typeof useChat> }) {
+function Chat({ offers, conversation }: { offers: readonly Offer[]; conversation: Conversation }) {
   const t = useTexts("chat");
   const access = useAccess();
-  const { conversation, turns } = chat;
+  const isEmpty = useIsEmpty(conversation);
+  const isRunning = useIsRunning(conversation);
   const { search, typed: typedBefore } = conversation.settings;
   const [params] = useSearchParams();
   const [chosen, choose] = useChosen(offers);
@@ -109,7 +106,7 @@ function Chat({ offers, chat }: { offers: readonly Offer[]; chat: ReturnType<typ
   }
 
   const again = useLatest((id: string, place: number) => {
-    const turn = turns.find((one) => one.id === id);
+    const turn = conversation.read().turns.find((one) => one.id === id);
     const offer = chosen[place] ?? offerNamed(offers, turn?.answers[place]?.model ?? "");
     if (turn && offer && isReady()) conversation.again(turn, place, columnOf(offer));
   });
@@ -117,7 +114,7 @@ function Chat({ offers, chat }: { offers: readonly Offer[]; chat: ReturnType<typ
   return (
     <>
       <SkipToMessage />
-      <PageHead title={t("title")} lead={t("lead")} actions={turns.length > 0 && <Clear onClear={conversation.clear} />} />
+      <PageHead title={t("title")} lead={t("lead")} actions={!isEmpty && <Clear onClear={conversation.clear} />} />
       <div className="grid items-start gap-6 lg:grid-cols-[18rem_minmax(0,1fr)]">
         <Card className="lg:sticky lg:top-20 lg:max-h-[calc(100dvh-6rem)] lg:overflow-auto">
           <details ref={settingsBox} onBlur={keepTyped} open={matchMedia("(min-width: 64rem)").matches}>
@@ -133,12 +130,11 @@ function Chat({ offers, chat }: { offers: readonly Offer[]; chat: ReturnType<typ
           </details>
         </Card>
         <div className="flex min-w-0 flex-col gap-6">
-          {turns.length ? <Turns customer={conversation.customer} turns={turns} onAgain={again} /> : <Samples onChoose={(text) => send(text, [])} />}
-          <Announcer turns={turns} />
-          <Totals totals={chat.totals} level={chat.level} />
+          {isEmpty && <Samples onChoose={(text) => send(text, [])} />}
+          <Answers conversation={conversation} onAgain={again} />
           <Composer
             key={conversation.customer}
-            isRunning={chat.isRunning}
+            isRunning={isRunning}
             blind={chosen.filter((one) => !takesImages(one)).map((one) => one.label)}
             draft={conversation.draft}
             onDraft={conversation.keepDraft}
@@ -174,23 +170,6 @@ function SkipToMessage() {
     >
       {t("skipToMessage")}
     </a>
-  );
-}
-
-/** What the conversation has cost so far, by the book that pays; and how much of it would survive a reload. */
-function Totals({ totals, level }: { totals: readonly Total[]; level: Level }) {
-  const t = useTexts("chat");
-  const common = useTexts("common");
-  return (
-    <div className="flex flex-col gap-1 text-sm text-muted empty:hidden">
-      {totals.map(({ book, tokens, cost, isAbout }) => (
-        <p key={book} className="tabular-nums">
-          {t("total", { tokens: count(tokens), cost: `${isAbout ? "≈ " : ""}${yuan(cost)}` })}
-          {totals.length > 1 && ` (${common(book)})`}
-        </p>
-      ))}
-      {level !== "all" && <p className="text-warn">{t(level === "text" ? "keptWithoutImages" : "notKept")}</p>}
-    </div>
   );
 }
 

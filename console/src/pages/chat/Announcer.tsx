@@ -17,8 +17,8 @@ export function Announcer({ turns }: { turns: readonly Turn[] }) {
     const before = known.current;
     known.current = new Map(answers.map((one) => [one.id, one.state]));
     if (before === null) return; // what was there before is no news
-    const news = answers.filter((one) => before.get(one.id) !== one.state).flatMap((one) => textFor(one, t));
-    if (news.length) setSaid(news.join(" "));
+    const news = answers.filter((one) => before.get(one.id) !== one.state);
+    if (news.length) setSaid(news.map((one) => textFor(one, t)).join(" "));
   }, [turns, t]);
 
   return (
@@ -28,8 +28,8 @@ export function Announcer({ turns }: { turns: readonly Turn[] }) {
   );
 }
 
-function textFor({ state, model, text }: Answer, t: ReturnType<typeof useTexts<"chat">>): string[] {
-  if (state === "running") return [t("saysWaiting", { model })];
-  if (state === "done") return [t("says", { model, text: speakable(text) })];
-  return text ? [t("saysPart", { model, text: speakable(text) })] : []; // why it has ended is told where it stands
+function textFor({ state, model, text }: Answer, t: ReturnType<typeof useTexts<"chat">>): string {
+  if (state === "running") return t("saysWaiting", { model });
+  if (state === "done") return t("says", { model, text: speakable(text) });
+  return text ? t("saysPart", { model, text: speakable(text) }) : ""; // why it has ended is told where it stands
 }

@@ -110,7 +110,9 @@ function MessageField({ text, onText, onKeyDown, onFiles }: MessageFieldProps) {
 
   useEffect(() => {
     // a keyboard on the screen would hide half of the page from who has not asked for it
-    if (matchMedia("(pointer: fine)").matches) field.current?.focus({ preventScroll: true });
+    if (!matchMedia("(pointer: fine)").matches || !field.current) return;
+    field.current.focus({ preventScroll: true });
+    field.current.setSelectionRange(field.current.value.length, field.current.value.length); // one goes on where one was
   }, []);
 
   return (
