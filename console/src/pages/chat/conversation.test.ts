@@ -126,6 +126,20 @@ describe("a stream of an answer", () => {
     expect(pieces.at(-1)).toMatchObject({ usage, finish: "stop" });
   });
 
+  it("is told as far as it has come, also while it pauses", async () => {
+    let goOn = (): void => undefined;
+    async function* pausing(): AsyncGenerator<ServerEvent> {
+      yield* events(words("a"), words("b"), words("c"));
+      await new Promise<void>((resolve) => (goOn = resolve));
+      yield* events("[DONE]");
+    }
+    const pieces: Piece[] = [];
+    const reading = readAnswer(pausing(), (piece) => pieces.push(piece));
+    await expect.poll(() => pieces.map((one) => one.text).join("")).toBe("abc");
+    goOn();
+    await reading;
+  });
+
   it("is broken off without [DONE]; what came is there", async () => {
     const [text, , error] = await told(events(words("a"), words("b")));
     expect(text).toBe("ab");

@@ -43,11 +43,14 @@ export async function streamAnswer(
   }
 }
 
-/** The pieces of a stream's events, several at once if they come fast. */
+/** The pieces of a stream's events, several at once if they come fast; none waits for the next one. */
 export async function readAnswer(events: AsyncIterable<ServerEvent>, tell: (piece: Piece) => void): Promise<void> {
   let waiting: Piece = {};
   let told = 0;
+  let timer: ReturnType<typeof setTimeout> | undefined;
   const flush = (): void => {
+    clearTimeout(timer);
+    timer = undefined;
     if (Object.keys(waiting).length) tell(waiting);
     waiting = {};
     told = performance.now();
@@ -57,6 +60,7 @@ export async function readAnswer(events: AsyncIterable<ServerEvent>, tell: (piec
       if (data === "[DONE]") return;
       waiting = joined(waiting, pieceOf(data));
       if (performance.now() - told >= PAUSE_MS) flush();
+      else timer ??= setTimeout(flush, PAUSE_MS);
     }
   } finally {
     flush();
