@@ -42,7 +42,10 @@ export const chat = area({
   thinking: ["思考中…", "Thinking…"],
   waiting: ["等待回答…", "Waiting for the answer…"],
   again: ["重新回答", "Answer again"],
-  stopped: ["已停止。停止前生成的内容照常计费。", "Stopped. What was made until then is charged."],
+  stopped: [
+    "已停止。停止前生成的内容照常计费；有的服务商会生成到底，按全部计费。",
+    "Stopped. What was made until then is charged; some providers make all of it all the same, and charge that.",
+  ],
   broken: ["回答中断，可能不完整。已收到的内容照常计费。", "The answer has broken off and may not be whole. What was delivered is charged."],
   cut: ["已达到长度上限。", "Cut off at the longest length."],
   filtered: ["内容被服务商过滤。", "Filtered by the provider."],

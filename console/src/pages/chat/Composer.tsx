@@ -84,11 +84,18 @@ export function Composer({ isRunning, blind, draft: first, onDraft, problem, onS
         <FileButton text={t("addImages")} accept={TYPES} isMany onFiles={(files) => void take(files)} />
         <Limits refusal={refusal} />
         {isRunning ? (
-          <Button className="ml-auto shrink-0" onClick={onStop}>
+          <Button
+            key="stop"
+            className="ml-auto shrink-0"
+            onClick={() => {
+              onStop();
+              document.getElementById(MESSAGE_ID)?.focus({ preventScroll: true }); // this button goes
+            }}
+          >
             {t("stop")}
           </Button>
         ) : (
-          <Button type="submit" tone="primary" className="ml-auto shrink-0" disabled={!canSend}>
+          <Button key="send" type="submit" tone="primary" className="ml-auto shrink-0" disabled={!canSend}>
             {t("send")}
           </Button>
         )}
