@@ -40,7 +40,7 @@ export function Turns({ customer, turns, onAgain }: TurnsProps) {
           </div>
         </section>
       ))}
-      <div ref={end} className="scroll-mb-56" />
+      <div ref={end} className="scroll-mb-64" />
     </div>
   );
 }
