@@ -66,7 +66,7 @@ export function Composer({ isRunning, blind, draft: first, onDraft, problem, onS
       <MessageField
         text={text}
         onKeyDown={onKeyDown}
-        onText={(typed) => change({ ...draft, text: typed })}
+        onWrite={(typed) => change({ ...draft, text: typed })}
         onFiles={(files) => void take(files)}
       />
       <Images images={images} onChange={(left) => change({ ...draft, images: left })} />
@@ -106,12 +106,12 @@ export function Composer({ isRunning, blind, draft: first, onDraft, problem, onS
 
 interface MessageFieldProps {
   text: string;
-  onText: (text: string) => void;
+  onWrite: (text: string) => void;
   onKeyDown: (event: KeyboardEvent) => void;
   onFiles: (files: readonly File[]) => void;
 }
 
-function MessageField({ text, onText, onKeyDown, onFiles }: MessageFieldProps) {
+function MessageField({ text, onWrite, onKeyDown, onFiles }: MessageFieldProps) {
   const t = useTexts("chat");
   const field = useRef<HTMLTextAreaElement>(null);
 
@@ -131,7 +131,7 @@ function MessageField({ text, onText, onKeyDown, onFiles }: MessageFieldProps) {
       rows={2}
       value={text}
       onKeyDown={onKeyDown}
-      onChange={(event) => onText(event.target.value)}
+      onChange={(event) => onWrite(event.target.value)}
       onPaste={(event) => {
         const files = pastedFiles(event.clipboardData);
         if (!files.length) return;
