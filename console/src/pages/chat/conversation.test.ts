@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { ServerEvent } from "@/lib/sse";
 import { type Column, newAnswer, type Piece, planFor, reduce, type Turn } from "@/pages/chat/conversation";
 import { BrokenOffError, readAnswer } from "@/pages/chat/stream";
@@ -133,11 +133,13 @@ describe("a stream of an answer", () => {
       await new Promise<void>((resolve) => (goOn = resolve));
       yield* events("[DONE]");
     }
+    vi.useFakeTimers({ toFake: ["performance"] }); // all of it comes in no time
     const pieces: Piece[] = [];
     const reading = readAnswer(pausing(), (piece) => pieces.push(piece));
     await expect.poll(() => pieces.map((one) => one.text).join("")).toBe("abc");
     goOn();
     await reading;
+    vi.useRealTimers();
   });
 
   it("is broken off without [DONE]; what came is there", async () => {
