@@ -104,3 +104,5 @@ def test_the_code_of_a_model_runs(visit, platform, tmp_path):
             timeout=30,
         )
         assert field in json.loads(done.stdout), place
+    page.goto(f"/models/{CHAT}")
+    expect(page.locator("pre").nth(1)).to_contain_text('"stream": true')

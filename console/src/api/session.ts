@@ -3,6 +3,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { api, call, keepToken, type Schemas } from "@/api/client";
 import { queries } from "@/api/queries";
+import { forgetPrivate } from "@/lib/privacy";
 import { forgetKeys } from "@/playground/key";
 
 export type Session = Schemas["CurrentSession"];
@@ -30,6 +31,7 @@ export function useSession() {
 export async function signOut(): Promise<void> {
   await call(() => api.DELETE("/api/auth/session"));
   forgetKeys();
+  forgetPrivate();
   await loadSession();
   queries.removeQueries({ predicate: (one) => one.queryKey[0] !== sessionKey[0] });
 }

@@ -136,6 +136,7 @@ export const models = area({
   generations: ["元境 v1", "llmage v1"],
   copyName: ["复制模型名称", "Copy name"],
   copyId: ["复制模型 ID", "Copy model ID"],
+  streamed: ["逐字返回（流式），用量在最后：", "The same as a stream, piece by piece, with the usage at its end:"],
   query: ["然后查询结果，尖括号处换成提交所得的编号：", "Then look how it stands, with the id that came:"],
   backToAll: ["全部模型", "All models"],
   gone: ["没有这个模型", "There is no such model"],
