@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from yuanjing.kit.canonicaljson import canonical_json
-from yuanjing.kit.digest import is_same_digest, keyed_digest
+from yuanjing.kit.digest import keyed_digest
 
 STREAMS = 8
 """Whoever records waits for others who record in the same stream, until these have committed."""
@@ -195,7 +195,7 @@ def first_heads(key: bytes) -> list[AuditHead]:
 
 def is_sealed(key: bytes, head: AuditHead) -> bool:
     """Whether it was the owner of the key who wrote this head."""
-    return is_same_digest(head.seal, _seal(key, head))
+    return head.seal == _seal(key, head)
 
 
 def extended(key: bytes, head: AuditHead, events: Sequence[AuditEvent]) -> tuple[AuditHead, list[AuditRow]]:
