@@ -1,5 +1,6 @@
 """Audit logs to be tampered with: events, and what somebody with the database file could do to them."""
 
+import math
 import random
 import struct
 from dataclasses import dataclass, field
@@ -92,7 +93,7 @@ class Vandal:
             (number,) = self.connection.execute(f"SELECT {column} FROM {table} WHERE rowid = ?", (rowid,)).fetchone()  # noqa: S608  # the same
             form = "<q" if kind == "integer" else "<d"
             (after,) = struct.unpack(form, self._flipped(struct.pack(form, number)))
-            if after != after:  # what SQLite keeps as NULL
+            if isinstance(after, float) and math.isnan(after):  # what SQLite keeps as NULL
                 return False
             cast = "?"
         elif value:
