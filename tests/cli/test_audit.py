@@ -13,7 +13,7 @@ import pysqlite3
 import pytest
 from tests.cli.test_access import prepare
 from tests.cli.test_reference import COMMANDS
-from tests.cli.test_topup import box, orders  # noqa: F401  # fixtures
+from tests.cli.test_topup import box, orders  # noqa: F401  # they are fixtures, found by name
 from tests.usecases.video_market import Market
 
 from yuanjing.bootstrap.operators import this_operator
