@@ -181,6 +181,9 @@ CUTS = {
     ),
     "a text becomes NULL": "UPDATE audit_rows SET customer_id = NULL WHERE stream = 2 AND customer_id IS NOT NULL",
     "a hash becomes text": "UPDATE audit_heads SET hash = 'text' WHERE stream = 2",
+    "a row's hash becomes text": "UPDATE audit_rows SET hash = 'text' WHERE <last>",
+    "a row's number becomes text": "UPDATE audit_rows SET number = 'text' WHERE <last>",
+    "a row is no text": "UPDATE audit_rows SET subject = CAST(x'ff' AS TEXT) WHERE <last>",
     "a number becomes text": "UPDATE audit_heads SET number = 'text' WHERE stream = 2",
     "a time becomes text": "UPDATE audit_rows SET at = 'text' WHERE stream = 2 AND number = 3",
 }

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -10,7 +11,7 @@ import sqlalchemy as sa
 from yuanjing.adapters.sql.audit_tables import IS_OF_CUSTOMER, audit_heads, audit_rows
 from yuanjing.adapters.sql.work import Work, insert, lockable, to_row
 from yuanjing.domain.audit import (
-    NO_HASH,
+    NO_SEAL,
     Action,
     Actor,
     ActorKind,
@@ -57,11 +58,12 @@ _ALL = {
     "postgresql": sa.select(audit_rows).order_by(*_IN_ORDER),
     "sqlite": sa.select(*_as_it_is(audit_rows)).order_by(*_IN_ORDER),
 }
-_OF_STREAM = sa.select(audit_rows.c.number, audit_rows.c.hash, audit_rows.c.at).where(
-    audit_rows.c.stream == sa.bindparam("of_stream")
-)
-_LAST = _OF_STREAM.order_by(audit_rows.c.number.desc()).limit(1)
-_PLACE = _OF_STREAM.where(audit_rows.c.number == sa.bindparam("place"))
+_OF_STREAM = {
+    name: all_rows.order_by(None).where(audit_rows.c.stream == sa.bindparam("of_stream"))
+    for name, all_rows in _ALL.items()
+}
+_LAST = {name: rows.order_by(audit_rows.c.number.desc()).limit(1) for name, rows in _OF_STREAM.items()}
+_PLACE = {name: rows.where(audit_rows.c.number == sa.bindparam("place")) for name, rows in _OF_STREAM.items()}
 _OLDEST = (
     sa.select(audit_rows)
     .where(audit_rows.c.stream == sa.bindparam("of_stream"), audit_rows.c.number > sa.bindparam("above"))
@@ -81,7 +83,10 @@ _COUNT = (
         audit_rows.c.at >= sa.bindparam("since"),
     )
 )
-_NEWEST_FIRST = sa.select(audit_rows).order_by(audit_rows.c.id.desc()).limit(sa.bindparam("limit"))
+_NEWEST_FIRST = {
+    name: all_rows.order_by(None).order_by(audit_rows.c.id.desc()).limit(sa.bindparam("limit"))
+    for name, all_rows in _ALL.items()
+}
 
 
 class SqlAudit:
@@ -114,7 +119,7 @@ class SqlAudit:
 
     def list(self, where: AuditFilter) -> list[AuditEvent]:
         """See the port."""
-        columns, statement = audit_rows.c, _NEWEST_FIRST
+        columns, statement = audit_rows.c, _NEWEST_FIRST[self._work.dialect]
         if where.actor is not None:
             statement = statement.where((columns.actor_id == where.actor) | (columns.actor_kind == where.actor))
         if where.actions:
@@ -127,7 +132,8 @@ class SqlAudit:
             statement = statement.where(columns.at >= where.since)
         if where.before is not None:
             statement = statement.where(columns.id < where.before)
-        return [sound(readable(row.id, partial(_event, row))) for row in self._work.rows(statement, limit=where.limit)]
+        rows = self._work.rows(statement, limit=where.limit)
+        return [sound(readable(f"{row.stream}/{row.number}", partial(_event, row))) for row in rows]
 
     def count(self, customer_id: str, action: Action, *, since: float) -> int:
         """See the port."""
@@ -143,7 +149,7 @@ class SqlAudit:
 
     def hash_of(self, stream: int, number: int) -> bytes | None:
         """See the port."""
-        row = self._work.first(_PLACE, of_stream=stream, place=number)
+        row = self._work.first(_PLACE[self._work.dialect], of_stream=stream, place=number)
         return None if row is None else row.hash
 
     def scan(self) -> Iterator[AuditRow | Damaged]:
@@ -171,7 +177,7 @@ class SqlAudit:
         """The heads of these streams that there are; before the first event of all they are made."""
         statement = _SOME_HEADS[self._work.dialect]
         found = self._work.locked(statement, streams=streams)
-        if not found and self._work.first(_HEADS["postgresql"].plain) is None:
+        if not found and self._work.first(_HEADS[self._work.dialect].plain) is None:
             self._work.do_many(_ADD_HEAD, [to_row(audit_heads, head) for head in first_heads(self._key)])
             found = self._work.locked(statement, streams=streams)
         heads = [_head(row) for row in found]
@@ -179,13 +185,14 @@ class SqlAudit:
 
     def _checked(self, stream: int, head: AuditHead | None) -> AuditHead:
         """The head; what somebody has broken does not end all work, but goes on without a seal."""
-        last = self._work.first(_LAST, of_stream=stream)
-        if head is not None and (last is None or last.number <= head.number):
+        row = self._work.first(_LAST[self._work.dialect], of_stream=stream)
+        if row is not None and type(row.number) is not int:
+            return replace(head or AuditHead(stream=stream), seal=NO_SEAL)
+        if head is not None and (row is None or row.number <= head.number):
             return head
-        if last is None:
+        if row is None:
             return AuditHead(stream=stream)
-        number, own = last.number, last.hash
-        return AuditHead(stream=stream, base_number=0, base_hash=NO_HASH, number=number, hash=own)
+        return AuditHead(stream=stream, number=row.number, hash=row.hash)
 
 
 def _columns(row: AuditRow) -> dict[str, object]:
