@@ -53,6 +53,7 @@ def test_the_promised_commands_are_there():
         "usage": "list show",
         "receipt": "show verify",
         "topup": "list show confirm refund bill",
+        "audit": "list verify checkpoint",
         "outbox": "last",
     }
     promised = {f"yuanjing {noun} {verb}" for noun, verbs in nouns.items() for verb in verbs.split()}

@@ -120,6 +120,7 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("POST", "/api/auth/recovery-codes"): _session(ok=(403, "wrong_one_time_password")),
     ("GET", "/api/profile"): _session(),
     ("PATCH", "/api/profile"): _session(body={"name": "A name", "language": "en", "low_balance": "5"}),
+    ("GET", "/api/security-events"): _session(lists=True),
     ("GET", "/api/keys"): _session(lists=True),
     ("POST", "/api/keys"): _session(body={"book": "test"}),
     ("GET", "/api/keys/{key_id}"): _session(ids={"key_id": "key"}),

@@ -728,6 +728,26 @@ export interface paths {
         patch: operations["patch_profile"];
         trace?: never;
     };
+    "/api/security-events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Own Security Events
+         * @description What happened to the account: sign-ins and failed ones, changes of how one signs in and of keys, by whomever.
+         */
+        get: operations["list_own_security_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/keys": {
         parameters: {
             query?: never;
@@ -2590,6 +2610,67 @@ export interface components {
             /** Redeemed At */
             redeemed_at: string;
             promotion: components["schemas"]["PromotionView"];
+        };
+        /**
+         * SecurityEventList
+         * @description Events, newest first.
+         */
+        SecurityEventList: {
+            /**
+             * Object
+             * @constant
+             */
+            object: "list";
+            /** Data */
+            data: components["schemas"]["SecurityEventView"][];
+            /**
+             * Next
+             * @description As `before` it brings the next page; null on the last one.
+             */
+            next: string | null;
+        };
+        /**
+         * SecurityEventView
+         * @description One thing that happened to the account.
+         */
+        SecurityEventView: {
+            /**
+             * Object
+             * @constant
+             */
+            object: "security_event";
+            /** Id */
+            id: string;
+            /** At */
+            at: string;
+            /**
+             * Action
+             * @description Such as `session.begun`, `sign_in.failed`, `key.created`, `mobile.changed`.
+             */
+            action: string;
+            /**
+             * By
+             * @description `visitor` is whoever could not show to be the customer.
+             * @enum {string}
+             */
+            by: "you" | "visitor" | "operator" | "system";
+            /**
+             * Address
+             * @description The IP address that it came from; null where it was no browser.
+             */
+            address: string | null;
+            /**
+             * Subject
+             * @description The id of the session, key or top-up, else of the customer.
+             */
+            subject: string;
+            /**
+             * Details
+             * @description Of what an operator did they are empty.
+             */
+            details: {
+                [key: string]: string | number | string[];
+            };
         };
         /**
          * SentCode
@@ -8897,6 +8978,78 @@ export interface operations {
                 headers: {
                     /** @description Our id of this request. */
                     "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
+            /** @description `internal_error` */
+            500: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
+            /** @description `store_unavailable` */
+            503: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
+                    /** @description Seconds after which trying again can help. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
+        };
+    };
+    list_own_security_events: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                before?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecurityEventList"];
+                };
+            };
+            /** @description `invalid_parameter` */
+            400: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
+            /** @description `not_signed_in` */
+            401: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
+                    /** @description How to show who calls: by a key, or by the cookie of a session. */
+                    "www-authenticate"?: "Bearer" | "Cookie";
                     [name: string]: unknown;
                 };
                 content: {

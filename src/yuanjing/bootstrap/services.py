@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from yuanjing.adapters.spool import SqliteSpoolFolder
-from yuanjing.adapters.sql import SchemaError, copy_database, current, open_store, upgrade
+from yuanjing.adapters.sql import SchemaError, StoreOptions, copy_database, current, open_store, upgrade
 from yuanjing.bootstrap.checks import (
     ENCRYPTION_KEY_FILE,
     PEPPER_FILE,
@@ -18,16 +18,21 @@ from yuanjing.bootstrap.checks import (
     secret_path,
 )
 from yuanjing.bootstrap.data_folder import prepare_data
+from yuanjing.bootstrap.operators import this_operator
 from yuanjing.bootstrap.protocols import make_upstreams
+from yuanjing.domain.audit import Action, Actor
 from yuanjing.kit.clock import Clock, SystemClock
+from yuanjing.kit.digest import keyed_digest
 from yuanjing.kit.secretbox import KEK_BYTES, SecretBox
 from yuanjing.kit.secretfiles import SecretFileError, parse_secret, read_or_create_secret
 from yuanjing.ports.spool import SpoolFolder
-from yuanjing.ports.store import Store
+from yuanjing.ports.store import Store, Tx
 from yuanjing.ports.upstream import ChannelProbe, ProbeReport, ProbeTarget
 from yuanjing.settings import Settings, SettingsError, variable
+from yuanjing.usecases.audit import record
 
 PEPPER_BYTES = 32
+_AUDIT_PURPOSE = "audit log"
 _PROBE_SECONDS = 20.0
 
 
@@ -45,6 +50,11 @@ class Services:
 
     def __repr__(self) -> str:
         return "Services(…)"
+
+    @property
+    def operator(self) -> Actor:
+        """Who is recorded as having done what a command does."""
+        return this_operator(self.settings.machine)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,7 +101,7 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
     prepare_data(settings)
     pepper, box = load_secrets(settings)
     clock = SystemClock()
-    store = await _open_migrated(settings, clock)
+    store = await _open_migrated(settings, clock, pepper)
     try:
         yield Services(
             settings=settings,
@@ -133,28 +143,54 @@ class _Probe:
         return await HttpChannelProbe(ca_file=self._settings.ca_file).probe(target)
 
 
-async def _open_migrated(settings: Settings, clock: Clock) -> Store:
+async def _open_migrated(settings: Settings, clock: Clock, pepper: bytes) -> Store:
+    options = _store_options(pepper)
     try:
-        return await open_store(settings.store_url, clock=clock)
+        return await open_store(settings.store_url, options=options, clock=clock)
     except SchemaError:
         if settings.is_production:
             raise
     await upgrade(settings.store_url)
-    return await open_store(settings.store_url, clock=clock)
+    return await open_store(settings.store_url, options=options, clock=clock)
+
+
+def _store_options(pepper: bytes) -> StoreOptions:
+    """The audit log is sealed under a key of its own, made of the pepper, which all machines share."""
+    return StoreOptions(audit_key=keyed_digest(pepper, _AUDIT_PURPOSE))
 
 
 async def migrate(settings: Settings) -> MigrationReport:
-    """Bring the database to the schema of this program.
+    """Bring the database to the schema of this program, which is recorded right after it.
 
     Raises:
-        SettingsError: the data folder cannot be made.
+        SettingsError: the data folder cannot be made, or a secret cannot be used; nothing was done.
         SchemaError: the database is newer than this program.
         StoreUnavailableError: the database cannot be reached.
     """
+    check_secrets(settings)
     prepare_data(settings)
+    pepper, _ = load_secrets(settings)
     before = await current(settings.store_url)
     await upgrade(settings.store_url)
-    return MigrationReport(before=before, after=await current(settings.store_url))
+    report = MigrationReport(before=before, after=await current(settings.store_url))
+    if report.before != report.after:
+        await _record_migration(settings, pepper, report)
+    return report
+
+
+async def _record_migration(settings: Settings, pepper: bytes, report: MigrationReport) -> None:
+    clock = SystemClock()
+    store = await open_store(settings.store_url, options=_store_options(pepper), clock=clock)
+    details = {"before": report.before or "", "after": report.after or ""}
+
+    def work(tx: Tx) -> None:
+        by = this_operator(settings.machine)
+        record(tx, clock.unix(), by, Action.SCHEMA_MIGRATED, "schema", details=details)
+
+    try:
+        await store.write(work)
+    finally:
+        await store.close()
 
 
 async def back_up(settings: Settings, target: Path) -> int:

@@ -59,4 +59,5 @@ def sign_in_policy(settings: Settings) -> SignInPolicy:
         captcha_seconds=settings.captcha_seconds,
         captcha_rounds=settings.captcha_rounds,
         test_grant_nanos=parse_amount(settings.welcome_test_grant),
+        recorded_failures_max=settings.audit_failures_per_hour,
     )

@@ -10,6 +10,7 @@ import structlog
 import uvloop
 
 from yuanjing.bootstrap.alerts import open_alerts
+from yuanjing.bootstrap.audit import audit_chores
 from yuanjing.bootstrap.demo import read_addresses
 from yuanjing.bootstrap.files import FileServices, check_files, open_files
 from yuanjing.bootstrap.handover import Handover
@@ -77,7 +78,7 @@ async def _run(handover: Handover, on_ready: Callable[[], None] | None) -> None:
         )
         worker.video = engine
         topups = () if payments is None else _topup_chores(TopUpLoops(payments, log, stop), settings)
-        worker.chores = (*_chores(services, files), *alerts, *topups)
+        worker.chores = (*_chores(services, files), *audit_chores(services, log), *alerts, *topups)
         board = MetricsBoard(settings.data / "metrics", "worker", services.clock)
         collect = functools.partial(metrics.collect, worker.counters, engine.counters, services.store.counters)
         async with published(board, collect, log):

@@ -1,6 +1,6 @@
 """The commands of `yuanjing customer` about signing in."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +15,9 @@ from yuanjing.ports.store import Store
 from yuanjing.usecases.customers import find_customer
 from yuanjing.usecases.signin import operating
 from yuanjing.usecases.signin.operating import Unlocked
+
+if TYPE_CHECKING:
+    from yuanjing.bootstrap.services import Services
 
 app = typer.Typer()
 
@@ -38,7 +41,7 @@ def unlock(
     as_json: JsonFlag = False,
 ) -> None:
     """Let a customer's passwords and one-time passwords count again, after too many wrong ones of either."""
-    found, done = run(context, lambda s: _unlock(s.store, s.clock, customer, takes=remove_authenticator))
+    found, done = run(context, lambda s: _unlock(s, customer, takes=remove_authenticator))
     document = {
         "customer": to_json_customer(found),
         "was_locked": done.was_locked,
@@ -55,7 +58,7 @@ def unlock(
 @app.command()
 def disable(context: typer.Context, customer: CustomerArgument, *, as_json: JsonFlag = False) -> None:
     """Keep a customer out: sessions end and no key counts; what runs goes on."""
-    found, ended = run(context, lambda s: _disable(s.store, s.clock, customer))
+    found, ended = run(context, lambda s: _disable(s, customer))
     document = {"customer": to_json_customer(found), "ended_sessions": ended}
     line = f"{found.mobile}: disabled since {tables.local_time(found.disabled_at)}; {ended} sessions ended"
     show(document, lambda: tables.write(line), as_json=as_json)
@@ -64,7 +67,7 @@ def disable(context: typer.Context, customer: CustomerArgument, *, as_json: Json
 @app.command()
 def enable(context: typer.Context, customer: CustomerArgument, *, as_json: JsonFlag = False) -> None:
     """Let a customer in again; keys that were not revoked count again."""
-    found = run(context, lambda s: _enable(s.store, s.clock, customer))
+    found = run(context, lambda s: _enable(s, customer))
     show({"customer": to_json_customer(found)}, lambda: tables.write(f"{found.mobile}: enabled"), as_json=as_json)
 
 
@@ -99,23 +102,24 @@ def end_sessions(
     as_json: JsonFlag = False,
 ) -> None:
     """Sign a customer out everywhere, or in one browser."""
-    ended = run(context, lambda s: _end_sessions(s.store, s.clock, customer, session))
+    ended = run(context, lambda s: _end_sessions(s, customer, session))
     show({"ended_sessions": ended}, lambda: tables.write(f"{ended} sessions ended"), as_json=as_json)
 
 
-async def _unlock(store: Store, clock: Clock, name: str, *, takes: bool) -> tuple[Customer, Unlocked]:
-    found = await find_customer(store, name)
-    return found, await operating.unlock_customer(store, clock, found.id, takes_authenticator=takes)
+async def _unlock(s: "Services", name: str, *, takes: bool) -> tuple[Customer, Unlocked]:
+    found = await find_customer(s.store, name)
+    done = await operating.unlock_customer(s.store, s.clock, found.id, takes_authenticator=takes, by=s.operator)
+    return found, done
 
 
-async def _disable(store: Store, clock: Clock, name: str) -> tuple[Customer, int]:
-    found = await find_customer(store, name)
-    return await operating.disable_customer(store, clock, found.id)
+async def _disable(s: "Services", name: str) -> tuple[Customer, int]:
+    found = await find_customer(s.store, name)
+    return await operating.disable_customer(s.store, s.clock, found.id, by=s.operator)
 
 
-async def _enable(store: Store, clock: Clock, name: str) -> Customer:
-    found = await find_customer(store, name)
-    return await operating.enable_customer(store, clock, found.id)
+async def _enable(s: "Services", name: str) -> Customer:
+    found = await find_customer(s.store, name)
+    return await operating.enable_customer(s.store, s.clock, found.id, by=s.operator)
 
 
 async def _sessions(store: Store, clock: Clock, name: str) -> list[Session]:
@@ -123,6 +127,6 @@ async def _sessions(store: Store, clock: Clock, name: str) -> list[Session]:
     return await operating.open_sessions(store, clock, found.id)
 
 
-async def _end_sessions(store: Store, clock: Clock, name: str, session_id: str | None) -> int:
-    found = await find_customer(store, name)
-    return await operating.end_sessions(store, clock, found.id, session_id)
+async def _end_sessions(s: "Services", name: str, session_id: str | None) -> int:
+    found = await find_customer(s.store, name)
+    return await operating.end_sessions(s.store, s.clock, found.id, session_id, by=s.operator)

@@ -28,6 +28,7 @@ def build_app(*, with_nouns: bool = True) -> typer.Typer:
     system.register(app)
     if with_nouns:
         from yuanjing.cli import (  # noqa: PLC0415  # see above
+            audit,
             channel,
             code,
             customer,
@@ -41,7 +42,7 @@ def build_app(*, with_nouns: bool = True) -> typer.Typer:
             usage,
         )
 
-        for noun in (customer, key, code, offer, price, channel, task, usage, receipt, topup, outbox):
+        for noun in (customer, key, code, offer, price, channel, task, usage, receipt, topup, audit, outbox):
             app.add_typer(noun.app)
     return app
 

@@ -69,7 +69,9 @@ def add(  # noqa: PLR0913  # the options of one command
         upstream_models=_read_models(upstream_model or []),
     )
     credential = _read_credential() if credential_stdin else ""
-    made = run(context, lambda s: channels.add_channel(s.store, s.clock, s.box, draft, credential=credential))
+    made = run(
+        context, lambda s: channels.add_channel(s.store, s.clock, s.box, draft, credential=credential, by=s.operator)
+    )
     line = f"{made.id} leads to {made.base_url} ({made.book}); try it: yuanjing channel test {made.id}"
     show({"channel": to_json_channel(made)}, lambda: tables.write(line), as_json=as_json)
 
@@ -117,7 +119,9 @@ def update(  # noqa: PLR0913  # the options of one command
     credential = _read_credential() if credential_stdin else None
     changed = run(
         context,
-        lambda s: channels.update_channel(s.store, s.clock, s.box, channel, change, credential=credential),
+        lambda s: channels.update_channel(
+            s.store, s.clock, s.box, channel, change, credential=credential, by=s.operator
+        ),
     )
     show({"channel": to_json_channel(changed)}, lambda: tables.write(f"{changed.id} is changed"), as_json=as_json)
 
@@ -178,7 +182,10 @@ def callback(context: typer.Context, channel: ChannelArgument, *, as_json: JsonF
 
 
 def _switch(context: typer.Context, channel: str, *, is_enabled: bool, as_json: bool) -> None:
-    changed = run(context, lambda s: channels.set_channel_enabled(s.store, s.clock, channel, is_enabled=is_enabled))
+    changed = run(
+        context,
+        lambda s: channels.set_channel_enabled(s.store, s.clock, channel, is_enabled=is_enabled, by=s.operator),
+    )
     line = f"{changed.id} is {_state(changed)}"
     show({"channel": to_json_channel(changed)}, lambda: tables.write(line), as_json=as_json)
 

@@ -44,7 +44,7 @@ def create(  # noqa: PLR0913  # the options of one command
         customer_max=max_per_customer,
         note=note,
     )
-    made = run(context, lambda s: redemptions.create_codes(s.store, s.clock, s.pepper, wish))
+    made = run(context, lambda s: redemptions.create_codes(s.store, s.clock, s.pepper, wish, by=s.operator))
     batch_id = made[0][0].batch_id
     document = {
         "batch_id": batch_id,
@@ -95,7 +95,7 @@ def revoke(
     as_json: JsonFlag = False,
 ) -> None:
     """End codes that nobody has redeemed; money that was redeemed stays."""
-    ended = run(context, lambda s: redemptions.revoke_codes(s.store, s.clock, name))
+    ended = run(context, lambda s: redemptions.revoke_codes(s.store, s.clock, name, by=s.operator))
     show({"revoked": ended}, lambda: tables.write(f"{ended} revoked"), as_json=as_json)
 
 

@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,6 +22,9 @@ from yuanjing.usecases.customers import AccountKind, GrantReceipt, PromotionRece
 from yuanjing.usecases.promotions import open_promotions
 
 _SECONDS_PER_DAY = 86_400
+if TYPE_CHECKING:
+    from yuanjing.bootstrap.services import Services
+
 app = typer.Typer(name="customer", help="Customers and their money.", no_args_is_help=True)
 app.add_typer(access.app)
 
@@ -35,7 +38,7 @@ def create(
     as_json: JsonFlag = False,
 ) -> None:
     """Make a customer; it gets the play money of YUANJING_WELCOME_TEST_GRANT."""
-    made, balances = run(context, lambda s: _create(s.store, s.clock, mobile, name, s.settings.welcome_test_grant))
+    made, balances = run(context, lambda s: _create(s, mobile, name))
     document = {"customer": to_json_customer(made), "currency": CURRENCY, "balances": to_json_balances(balances)}
     show(document, lambda: _show_customer(made, balances), as_json=as_json)
 
@@ -103,10 +106,10 @@ def grant(  # noqa: PLR0913  # the options of one command
         raise InvalidInputError("give --expires-in or --expires-at", param="expires_at")
     wish = _Wish(customer=customer, book=book_of(test=test), nanos=parse_amount(amount), cause=cause, note=note)
     if promotion:
-        given = run(context, lambda s: _give(s.store, s.clock, wish, expires_in, expires_at))
+        given = run(context, lambda s: _give(s, wish, expires_in, expires_at))
         document, line = _told_promotion(given)
     else:
-        document, line = _told_grant(run(context, lambda s: _grant(s.store, s.clock, wish)))
+        document, line = _told_grant(run(context, lambda s: _grant(s, wish)))
     show(document, lambda: tables.write(line), as_json=as_json)
 
 
@@ -153,13 +156,12 @@ def entries(  # noqa: PLR0913  # the options of one command
     show(document, lambda: _show_entries(found), as_json=as_json)
 
 
-async def _create(
-    store: customers.Store, clock: customers.Clock, mobile: str, name: str, grant_text: str
-) -> tuple[Customer, Mapping[Book, Balances]]:
+async def _create(s: "Services", mobile: str, name: str) -> tuple[Customer, Mapping[Book, Balances]]:
+    grant_nanos = parse_amount(s.settings.welcome_test_grant)
     made = await customers.create_customer(
-        store, clock, mobile=mobile, name=name, test_grant_nanos=parse_amount(grant_text)
+        s.store, s.clock, mobile=mobile, name=name, test_grant_nanos=grant_nanos, by=s.operator
     )
-    return made, await customers.customer_balances(store, made.id)
+    return made, await customers.customer_balances(s.store, made.id)
 
 
 async def _look(store: customers.Store, name: str) -> tuple[Customer, Mapping[Book, Balances]]:
@@ -174,31 +176,31 @@ async def _look_now(
     return found, balances, await open_promotions(store, found.id), now
 
 
-async def _grant(store: customers.Store, clock: customers.Clock, wish: _Wish) -> GrantReceipt:
+async def _grant(s: "Services", wish: _Wish) -> GrantReceipt:
     return await customers.grant_money(
-        store,
-        clock,
+        s.store,
+        s.clock,
         customer_id=wish.customer,
         book=wish.book,
         amount_nanos=wish.nanos,
         cause=wish.cause,
         note=wish.note,
+        by=s.operator,
     )
 
 
-async def _give(
-    store: customers.Store, clock: customers.Clock, wish: _Wish, days: int | None, moment: dt.datetime | None
-) -> PromotionReceipt:
+async def _give(s: "Services", wish: _Wish, days: int | None, moment: dt.datetime | None) -> PromotionReceipt:
     ends_at = moment.timestamp() if moment else None
     return await customers.grant_promotion(
-        store,
-        clock,
+        s.store,
+        s.clock,
         customer_id=wish.customer,
         book=wish.book,
         amount_nanos=wish.nanos,
-        expires_at=ends_at if days is None else clock.unix() + days * _SECONDS_PER_DAY,
+        expires_at=ends_at if days is None else s.clock.unix() + days * _SECONDS_PER_DAY,
         cause=wish.cause,
         note=wish.note,
+        by=s.operator,
     )
 
 

@@ -1,7 +1,7 @@
 """`yuanjing key`: API keys."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,10 +10,12 @@ from yuanjing.cli.runtime import JsonFlag, TestFlag, book_of, run, show
 from yuanjing.cli.views import to_json_key
 from yuanjing.domain.identity import ApiKey, BudgetPeriod, KeyLimits
 from yuanjing.domain.money import Book, parse_amount
-from yuanjing.kit.clock import Clock
 from yuanjing.ports.store import Store
 from yuanjing.usecases import keys
 from yuanjing.usecases.customers import find_customer
+
+if TYPE_CHECKING:
+    from yuanjing.bootstrap.services import Services
 
 app = typer.Typer(name="key", help="API keys.", no_args_is_help=True)
 
@@ -53,7 +55,7 @@ def create(  # noqa: PLR0913  # the options of one command
         budget_period=budget_period,
     )
     wish = _Wish(customer=customer, book=book_of(test=test), name=name, limits=limits, expires_days=expires_days)
-    made, text = run(context, lambda s: _create(s.store, s.clock, s.pepper, wish))
+    made, text = run(context, lambda s: _create(s, wish))
     document = {"key": to_json_key(made), "secret": text}
     show(document, lambda: tables.write(text, f"({made.id}; keep it, it is not shown again)"), as_json=as_json)
 
@@ -84,7 +86,7 @@ def revoke(
     as_json: JsonFlag = False,
 ) -> None:
     """End a key for ever."""
-    ended = run(context, lambda s: keys.revoke_key(s.store, s.clock, key))
+    ended = run(context, lambda s: keys.revoke_key(s.store, s.clock, key, by=s.operator))
     line = f"{ended.id} was revoked at {tables.local_time(ended.revoked_at)}"
     show({"key": to_json_key(ended)}, lambda: tables.write(line), as_json=as_json)
 
@@ -98,18 +100,19 @@ class _Wish:
     expires_days: int | None
 
 
-async def _create(store: Store, clock: Clock, pepper: bytes, wish: _Wish) -> tuple[ApiKey, str]:
-    owner = await find_customer(store, wish.customer)
+async def _create(s: "Services", wish: _Wish) -> tuple[ApiKey, str]:
+    owner = await find_customer(s.store, wish.customer)
     lifetime = None if wish.expires_days is None else wish.expires_days * _SECONDS_PER_DAY
     return await keys.create_key(
-        store,
-        clock,
-        pepper,
+        s.store,
+        s.clock,
+        s.pepper,
         customer_id=owner.id,
         book=wish.book,
         name=wish.name,
         limits=wish.limits,
-        expires_at=None if lifetime is None else clock.unix() + lifetime,
+        expires_at=None if lifetime is None else s.clock.unix() + lifetime,
+        by=s.operator,
     )
 
 

@@ -70,8 +70,8 @@ def import_(
     documents = _read(files) if files else shipped_documents()
 
     async def work(services: "Services") -> tuple[ImportReport, list[str]]:
-        found = await catalog.import_catalog(services.store, services.clock, documents)
-        made = await add_sandbox_channels(services.store, services.clock, services.box)
+        found = await catalog.import_catalog(services.store, services.clock, documents, by=services.operator)
+        made = await add_sandbox_channels(services.store, services.clock, services.box, by=services.operator)
         return found, [channel.id for channel in made]
 
     report, channels = run(context, work)

@@ -78,7 +78,9 @@ def set_(  # noqa: PLR0913  # an option each
     start = effective_from.astimezone(dt.UTC) if effective_from else None
     price = run(
         context,
-        lambda s: catalog.set_price(s.store, s.clock, offer, terms=terms, source=source, effective_from=start),
+        lambda s: catalog.set_price(
+            s.store, s.clock, offer, terms=terms, source=source, effective_from=start, by=s.operator
+        ),
     )
     document = {"currency": CURRENCY, "price": to_json_price(price)}
     line = f"version {price.version} is in force from {tables.local_time(price.effective_from)}"

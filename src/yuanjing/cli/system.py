@@ -2,16 +2,13 @@
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from yuanjing.cli import tables
 from yuanjing.cli.runtime import ExitCode, JsonFlag, load_settings, run, show
-from yuanjing.cli.tables import api_time
-
-if TYPE_CHECKING:
-    from yuanjing.usecases.verify import VerifyReport
+from yuanjing.cli.verified import show_verified, to_json_verified
 
 _VERIFY_PATIENCE_SECONDS = 3.0
 """A worker looks for ended processes every second; what looks wrong with a spool is looked at again after this."""
@@ -90,16 +87,7 @@ def verify(context: typer.Context, *, as_json: JsonFlag = False) -> None:
             s.store, s.spools, s.clock, node_prefix=node_prefix(s.settings), patience_seconds=_VERIFY_PATIENCE_SECONDS
         ),
     )
-    document = {
-        "ok": not report.breaches,
-        "checked_at": api_time(report.checked_at),
-        "checked": report.checked,
-        "breaches_total": report.breaches_total,
-        "breaches": [
-            {"check": breach.check, "subject": breach.subject, "message": breach.message} for breach in report.breaches
-        ],
-    }
-    show(document, lambda: _show_report(report), as_json=as_json)
+    show(to_json_verified(report), lambda: show_verified(report), as_json=as_json)
     if report.breaches:
         raise typer.Exit(ExitCode.FAILED_CHECK)
 
@@ -117,13 +105,3 @@ def backup(
     size = asyncio.run(back_up(settings, file.absolute()))
     line = f"{file} holds the database ({size} bytes); keep the secrets as well, apart from it"
     show({"file": str(file.absolute()), "bytes": size}, lambda: tables.write(line), as_json=as_json)
-
-
-def _show_report(report: "VerifyReport") -> None:
-    tables.table(("CHECK", "LOOKED AT#"), [(name, str(n)) for name, n in report.checked.items()], empty="")
-    if report.breaches:
-        rows = [(breach.check, breach.subject, breach.message) for breach in report.breaches]
-        tables.write(f"{report.breaches_total} breaches:")
-        tables.table(("CHECK", "SUBJECT", "WHAT IS WRONG"), rows, empty="")
-    else:
-        tables.write("all is right")

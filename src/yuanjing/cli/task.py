@@ -64,7 +64,7 @@ def show_(context: typer.Context, task: _TaskArgument, *, as_json: JsonFlag = Fa
 @app.command("cancel")
 def cancel(context: typer.Context, task: _TaskArgument, *, as_json: JsonFlag = False) -> None:
     """Ask for the end of a task. One that its provider cannot stop runs on, and is charged if it succeeds."""
-    asked = run(context, lambda s: tasks.cancel_task(s.store, s.clock, task))
+    asked = run(context, lambda s: tasks.cancel_task(s.store, s.clock, task, by=s.operator))
     document = {"task": _to_json(asked)}
     show(document, lambda: tables.write(f"task {asked.id} will be canceled if it still can be"), as_json=as_json)
 

@@ -9,6 +9,7 @@ import typer
 from yuanjing.cli import tables
 from yuanjing.cli.runtime import Json, JsonFlag, run, show
 from yuanjing.cli.tables import CURRENCY
+from yuanjing.domain.audit import Actor
 from yuanjing.domain.bills import BillReport
 from yuanjing.domain.errors import InvalidInputError, NotFoundError
 from yuanjing.domain.money import parse_amount
@@ -76,7 +77,10 @@ def confirm(
 ) -> None:
     """Credit a bank transfer that has come. Repeating it changes nothing."""
     nanos = None if amount is None else parse_amount(amount)
-    done = run(context, lambda s: _with(s, lambda p: Notifications(p).confirm(order, evidence, amount_nanos=nanos)))
+    done = run(
+        context,
+        lambda s: _with(s, lambda p: Notifications(p).confirm(order, evidence, amount_nanos=nanos, by=s.operator)),
+    )
     document = {"currency": CURRENCY, "topup": _to_json(done)}
     line = f"{done.id} is credited: {tables.amount(done.amount_nanos)} to {done.customer_id}"
     show(document, lambda: tables.write(line), as_json=as_json)
@@ -93,7 +97,7 @@ def refund(
 ) -> None:
     """Give money back to the payer, all of a top-up or a part. It leaves the balance at once."""
     nanos = None if amount is None else parse_amount(amount)
-    done = run(context, lambda s: _with(s, lambda p: Refunds(p).start(order, nanos, note)))
+    done = run(context, lambda s: _with(s, lambda p: Refunds(p).start(order, nanos, note, by=s.operator)))
     words = {
         RefundState.DONE: "has gone back",
         RefundState.REQUESTED: "is on its way; the worker asks until it has arrived",
@@ -118,7 +122,7 @@ def bill(
         day = dt.date.fromisoformat(date)
     except ValueError as error:
         raise InvalidInputError("date: write a day such as 2026-11-29", param="date") from error
-    report = run(context, lambda s: _with(s, lambda p: _bill(p, method, day, again=again)))
+    report = run(context, lambda s: _with(s, lambda p: _bill(p, method, day, again_by=s.operator if again else None)))
     show(_to_json_bill(report), lambda: _show_bill(report), as_json=as_json)
 
 
@@ -143,15 +147,15 @@ async def _list(store: Store, where: TopUpFilter, customer: str | None) -> list[
     return await reports.list_topups(store, where, customer_id=owner.id if owner else None)
 
 
-async def _bill(parts: TopUpParts, name: str | None, day: dt.date, *, again: bool) -> BillReport:
+async def _bill(parts: TopUpParts, name: str | None, day: dt.date, *, again_by: Actor | None) -> BillReport:
     names = [one for one, method in parts.methods.items() if method.has_bills and name in (None, one)]
     if len(names) != 1:
         given = ", ".join(names) or "there is none"
         raise InvalidInputError(f"method: choose one with bills ({given})", param="method")
     bills = Bills(parts)
-    report = await (bills.match(names[0], day) if again else bills.report(names[0], day))
+    report = await (bills.match(names[0], day, by=again_by) if again_by else bills.report(names[0], day))
     if report is None:
-        hint = "there is no bill yet" if again else "it was not compared yet; compare it with --again"
+        hint = "there is no bill yet" if again_by else "it was not compared yet; compare it with --again"
         raise NotFoundError(f"{names[0]} {day}: {hint}", param="date")
     return report
 

@@ -21,3 +21,8 @@ def parse_mobile(text: str, region: str = "CN") -> str:
     if kind not in (phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE):
         raise ValueError("not a mobile number")
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def masked_mobile(number: str) -> str:
+    """A number in E.164 that its owner knows again and nobody can call: `+86138****8000`."""
+    return f"{number[:-8]}****{number[-4:]}"

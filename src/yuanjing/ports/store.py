@@ -21,6 +21,7 @@ from yuanjing.domain.statements import AccountMonth
 from yuanjing.ports.accounts import ChallengeTable, FactorTable, SessionTable
 from yuanjing.ports.alerts import AlertTable
 from yuanjing.ports.artifacts import ArtifactTable
+from yuanjing.ports.audit import AuditTable
 from yuanjing.ports.catalog import CatalogTable
 from yuanjing.ports.damage import Damaged
 from yuanjing.ports.identity import CustomerTable, KeyTable
@@ -381,6 +382,11 @@ class Tx(Protocol):
     @property
     def redeem_codes(self) -> RedeemCodeTable:
         """Codes for promotion money."""
+        ...
+
+    @property
+    def audit(self) -> AuditTable:
+        """Who has changed what."""
         ...
 
 

@@ -26,6 +26,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+from yuanjing.settings.audit import AuditSettings
 from yuanjing.settings.console import ConsoleSettings
 from yuanjing.settings.engine import EngineSettings
 from yuanjing.settings.files import FileSettings
@@ -83,7 +84,14 @@ class SettingsError(Exception):
 
 
 class Settings(
-    SmsSettings, SignInSettings, PromotionSettings, ConsoleSettings, PaymentSettings, FileSettings, EngineSettings
+    SmsSettings,
+    SignInSettings,
+    PromotionSettings,
+    ConsoleSettings,
+    PaymentSettings,
+    FileSettings,
+    AuditSettings,
+    EngineSettings,
 ):
     """All settings. The name of a variable is `YUANJING_` and the field's name in capitals."""
 

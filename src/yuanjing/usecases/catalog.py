@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from yuanjing.domain.audit import SYSTEM, Action, Actor
 from yuanjing.domain.catalog import Channel, Offer, Provider
 from yuanjing.domain.errors import InvalidInputError, NotFoundError
 from yuanjing.domain.pricing import ChatPrice, ChatTier, current_price
@@ -13,6 +14,7 @@ from yuanjing.kit.clock import Clock
 from yuanjing.kit.ids import sortable_id
 from yuanjing.kit.tomlfile import Problem
 from yuanjing.ports.store import Store, Topic, Tx
+from yuanjing.usecases.audit import record
 from yuanjing.usecases.catalog_documents import CatalogDocument, CatalogError, OfferDraft
 from yuanjing.usecases.price_documents import PriceDraft, check_rates
 
@@ -68,11 +70,14 @@ async def load_directory(store: Store) -> DirectoryData:
     return await store.read(work)
 
 
-async def import_catalog(store: Store, clock: Clock, documents: Sequence[CatalogDocument]) -> ImportReport:
+async def import_catalog(
+    store: Store, clock: Clock, documents: Sequence[CatalogDocument], *, by: Actor = SYSTEM
+) -> ImportReport:
     """Make the catalogue agree with these files, all or nothing; what no file names stays as it is.
 
     A price becomes a new version unless the offer has, or once had, one with the same rates and source: so
-    importing the same file again changes nothing, and a price that an operator has set since stays in force.
+    importing the same file again changes nothing, and a price that an operator has set since stays in force. Here and
+    below `by` is who is recorded as having done it.
 
     Raises:
         CatalogError: the files do not fit together or with what is there.
@@ -90,12 +95,14 @@ async def import_catalog(store: Store, clock: Clock, documents: Sequence[Catalog
         new_offers = [draft.offer for draft in drafts if offers.get(draft.offer.id) != draft.offer]
         for provider in new_providers:
             tx.catalog.save_provider(provider)
+            record(tx, clock.unix(), by, Action.PROVIDER_CHANGED, provider.id)
         for offer in new_offers:
             tx.catalog.save_offer(offer)
+            record(tx, clock.unix(), by, Action.OFFER_CHANGED, offer.id, details={"model": offer.model})
         report = ImportReport(
             providers=tuple(provider.id for provider in new_providers),
             offers=tuple(offer.model for offer in new_offers),
-            prices=tuple(_import_prices(tx, clock, drafts)),
+            prices=tuple(_import_prices(tx, clock, drafts, by)),
         )
         if report.is_changed:
             tx.signals.emit(Topic.CATALOG, "", clock.unix())
@@ -143,7 +150,7 @@ async def list_prices(store: Store, name: str) -> tuple[Offer, list[OfferPrice]]
     return await store.read(work)
 
 
-async def set_price(
+async def set_price(  # noqa: PLR0913  # the parts of one price
     store: Store,
     clock: Clock,
     name: str,
@@ -151,6 +158,7 @@ async def set_price(
     terms: Sequence[ChatTier] | Sequence[VideoRate],
     source: str,
     effective_from: dt.datetime | None = None,
+    by: Actor = SYSTEM,
 ) -> OfferPrice:
     """Add a new version of an offer's price, in force at once or from a later time: tiers of chat, rates of video.
 
@@ -174,6 +182,7 @@ async def set_price(
         draft = PriceDraft(effective_from=start, tiers=tiers, rates=rates, source=source.strip())
         price = _new_version(offer.id, versions, draft, clock)
         tx.catalog.add_price(price)
+        _record_price(tx, clock, by, offer, price)
         tx.signals.emit(Topic.CATALOG, "", clock.unix())
         return price
 
@@ -209,7 +218,7 @@ def _by_offer(prices: Iterable[OfferPrice]) -> dict[str, list[OfferPrice]]:
     return groups
 
 
-def _import_prices(tx: Tx, clock: Clock, drafts: Iterable[OfferDraft]) -> Iterable[tuple[str, int]]:
+def _import_prices(tx: Tx, clock: Clock, drafts: Iterable[OfferDraft], by: Actor) -> Iterable[tuple[str, int]]:
     known = _by_offer(tx.catalog.prices())
     for draft in drafts:
         versions = known.get(draft.offer.id, [])
@@ -218,7 +227,18 @@ def _import_prices(tx: Tx, clock: Clock, drafts: Iterable[OfferDraft]) -> Iterab
             continue
         price = _new_version(draft.offer.id, versions, new, clock)
         tx.catalog.add_price(price)
+        _record_price(tx, clock, by, draft.offer, price)
         yield draft.offer.model, price.version
+
+
+def _record_price(tx: Tx, clock: Clock, by: Actor, offer: Offer, price: OfferPrice) -> None:
+    details = {
+        "model": offer.model,
+        "price": price.id,
+        "version": price.version,
+        "effective_from": price.effective_from.isoformat(),
+    }
+    record(tx, clock.unix(), by, Action.PRICE_SET, offer.id, details=details)
 
 
 def _is_same(price: OfferPrice, draft: PriceDraft) -> bool:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from yuanjing.domain.audit import SYSTEM, Action, Actor
 from yuanjing.domain.catalog import CHANNEL_CONNECTIONS_MAX, Channel, Provider, upstream_model
 from yuanjing.domain.errors import InvalidInputError, NotFoundError
 from yuanjing.domain.money import Book
@@ -14,6 +15,7 @@ from yuanjing.kit.ids import sortable_id
 from yuanjing.kit.secretbox import SecretBox, SecretBoxError
 from yuanjing.ports.store import Store, Topic, Tx
 from yuanjing.ports.upstream import ChannelProbe, ProbeReport, ProbeTarget
+from yuanjing.usecases.audit import record
 from yuanjing.usecases.catalog import find_offer
 
 PRIORITY_MAX, WEIGHT_MAX, CONNECTIONS_MAX = 1000, 10_000, 65_536
@@ -58,8 +60,10 @@ async def list_channels(store: Store) -> list[Channel]:
     return await store.read(lambda tx: tx.catalog.channels())
 
 
-async def add_channel(store: Store, clock: Clock, box: SecretBox, draft: ChannelDraft, *, credential: str) -> Channel:
-    """Make a channel, enabled.
+async def add_channel(
+    store: Store, clock: Clock, box: SecretBox, draft: ChannelDraft, *, credential: str, by: Actor = SYSTEM
+) -> Channel:
+    """Make a channel, enabled; here and below `by` is who is recorded as having done it.
 
     Raises:
         NotFoundError: no such provider or offer.
@@ -82,12 +86,14 @@ async def add_channel(store: Store, clock: Clock, box: SecretBox, draft: Channel
             upstream_models=_upstream_models(tx, provider, draft.upstream_models),
             created_at=clock.unix(),
         )
-        return _save(tx, clock, _seal(box, provider, _checked(plain), credential))
+        made = _seal(box, provider, _checked(plain), credential)
+        _record(tx, clock, by, Action.CHANNEL_ADDED, made)
+        return _save(tx, clock, made)
 
     return await store.write(work)
 
 
-async def update_channel(
+async def update_channel(  # noqa: PLR0913  # the parts of one change
     store: Store,
     clock: Clock,
     box: SecretBox,
@@ -95,6 +101,7 @@ async def update_channel(
     change: ChannelChange,
     *,
     credential: str | None = None,
+    by: Actor = SYSTEM,
 ) -> Channel:
     """Change a channel; None leaves its credential.
 
@@ -124,12 +131,14 @@ async def update_channel(
             raise InvalidInputError("a new address needs the credential again", param="credential")
         if credential is not None:
             new = _seal(box, provider, new, credential)
-        return _save(tx, clock, new) if new != old else old
+        return _changed(tx, clock, by, old, new)
 
     return await store.write(work)
 
 
-async def set_channel_enabled(store: Store, clock: Clock, channel_id: str, *, is_enabled: bool) -> Channel:
+async def set_channel_enabled(
+    store: Store, clock: Clock, channel_id: str, *, is_enabled: bool, by: Actor = SYSTEM
+) -> Channel:
     """Take a channel into service or out of it; requests under way finish.
 
     Raises:
@@ -138,8 +147,7 @@ async def set_channel_enabled(store: Store, clock: Clock, channel_id: str, *, is
 
     def work(tx: Tx) -> Channel:
         old = _channel(tx, channel_id)
-        new = dataclasses.replace(old, is_enabled=is_enabled)
-        return _save(tx, clock, new) if new != old else old
+        return _changed(tx, clock, by, old, dataclasses.replace(old, is_enabled=is_enabled))
 
     return await store.write(work)
 
@@ -204,6 +212,8 @@ async def ensure_sandbox_channels(
             if old is None or not _is_same(box, old, plain, credential):
                 channel = _seal(box, provider, plain, credential)
                 tx.catalog.save_channel(channel)
+                action = Action.CHANNEL_ADDED if old is None else Action.CHANNEL_CHANGED
+                _record(tx, clock, SYSTEM, action, channel)
                 changed.append(channel)
         if changed:
             tx.signals.emit(Topic.CATALOG, "", clock.unix())
@@ -212,7 +222,7 @@ async def ensure_sandbox_channels(
     return await store.write(work)
 
 
-async def add_sandbox_channels(store: Store, clock: Clock, box: SecretBox) -> list[Channel]:
+async def add_sandbox_channels(store: Store, clock: Clock, box: SecretBox, *, by: Actor = SYSTEM) -> list[Channel]:
     """Give providers that are new here a channel into the sandbox that the others' channels lead to, if there is one.
 
     Returns those that were made; all others stay as they are.
@@ -232,6 +242,7 @@ async def add_sandbox_channels(store: Store, clock: Clock, box: SecretBox) -> li
         ]
         for channel in made:
             tx.catalog.save_channel(channel)
+            _record(tx, clock, by, Action.CHANNEL_ADDED, channel)
         if made:
             tx.signals.emit(Topic.CATALOG, "", clock.unix())
         return made
@@ -278,6 +289,22 @@ def _is_same(box: SecretBox, old: Channel, new: Channel, credential: str) -> boo
         return box.open(old.credential, old.credential_context) == credential.encode()
     except SecretBoxError:
         return False  # sealed under a key that is gone
+
+
+def _changed(tx: Tx, clock: Clock, by: Actor, old: Channel, new: Channel) -> Channel:
+    if new == old:
+        return old
+    names = [one.name for one in dataclasses.fields(Channel) if getattr(old, one.name) != getattr(new, one.name)]
+    _record(tx, clock, by, Action.CHANNEL_CHANGED, new, names)
+    return _save(tx, clock, new)
+
+
+def _record(tx: Tx, clock: Clock, by: Actor, action: Action, channel: Channel, fields: Sequence[str] = ()) -> None:
+    """Of the credential no more than that it was changed; an address may hold a secret, so it is not shown either."""
+    details: dict[str, str | Sequence[str]] = {"provider": channel.provider_id, "book": channel.book.value}
+    if fields:
+        details |= {"fields": fields, "is_enabled": str(channel.is_enabled)}
+    record(tx, clock.unix(), by, action, channel.id, details=details)
 
 
 def _save(tx: Tx, clock: Clock, channel: Channel) -> Channel:

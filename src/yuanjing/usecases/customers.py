@@ -5,16 +5,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from yuanjing.domain import ledger
+from yuanjing.domain.audit import SYSTEM, Action, Actor
 from yuanjing.domain.errors import AlreadyExistsError, InvalidInputError, NotFoundError
 from yuanjing.domain.identity import Customer
 from yuanjing.domain.ledger import Balances, Entry, Transfer
-from yuanjing.domain.money import Book
+from yuanjing.domain.money import Book, format_amount
 from yuanjing.domain.promotions import Lot
 from yuanjing.domain.redemptions import CAUSE_PREFIX
 from yuanjing.kit.clock import Clock
 from yuanjing.kit.ids import sortable_id
-from yuanjing.kit.mobiles import parse_mobile
+from yuanjing.kit.mobiles import masked_mobile, parse_mobile
 from yuanjing.ports.store import Store, Topic, Tx
+from yuanjing.usecases.audit import record
 from yuanjing.usecases.pages import page_size
 from yuanjing.usecases.promotions import Gift, give_promotion
 
@@ -62,9 +64,9 @@ class PromotionReceipt:
 
 
 async def create_customer(
-    store: Store, clock: Clock, *, mobile: str, name: str = "", test_grant_nanos: int
+    store: Store, clock: Clock, *, mobile: str, name: str = "", test_grant_nanos: int, by: Actor = SYSTEM
 ) -> Customer:
-    """Make a customer and give it play money of the test book, once.
+    """Make a customer and give it play money of the test book, once; `by` is who is recorded as having done it.
 
     Raises:
         InvalidInputError: not a mobile number, or the name is too long.
@@ -81,13 +83,13 @@ async def create_customer(
         other = tx.customers.by_mobile(customer.mobile)
         if other is not None:
             raise AlreadyExistsError(f"customer {other.id} has the mobile {other.mobile}", param="mobile")
-        add_customer(tx, customer, test_grant_nanos)
+        add_customer(tx, customer, test_grant_nanos, by)
 
     await store.write(work)
     return customer
 
 
-def add_customer(tx: Tx, customer: Customer, test_grant_nanos: int) -> None:
+def add_customer(tx: Tx, customer: Customer, test_grant_nanos: int, by: Actor) -> None:
     """Insert a customer and give it play money of the test book, within a unit of work.
 
     Raises:
@@ -96,6 +98,8 @@ def add_customer(tx: Tx, customer: Customer, test_grant_nanos: int) -> None:
     tx.customers.add(customer)
     if test_grant_nanos:
         tx.ledger.post([ledger.grant(Book.TEST, customer.id, test_grant_nanos, cause=f"welcome:{customer.id}")])
+    details = {"mobile": masked_mobile(customer.mobile)}
+    record(tx, customer.created_at, by, Action.CUSTOMER_CREATED, customer.id, customer_id=customer.id, details=details)
 
 
 async def find_customer(store: Store, id_or_mobile: str) -> Customer:
@@ -160,6 +164,7 @@ async def grant_money(  # noqa: PLR0913  # the parts of one transfer
     amount_nanos: int,
     cause: str | None = None,
     note: str = "",
+    by: Actor = SYSTEM,
 ) -> GrantReceipt:
     """Give money to a customer.
 
@@ -171,6 +176,7 @@ async def grant_money(  # noqa: PLR0913  # the parts of one transfer
         amount_nanos: more than zero.
         cause: the caller's name of this grant; the same cause grants once. Without it every call grants.
         note: for operators, such as who granted it and why.
+        by: who is recorded as having granted it.
 
     Raises:
         NotFoundError: no such customer.
@@ -187,6 +193,7 @@ async def grant_money(  # noqa: PLR0913  # the parts of one transfer
         (is_new,) = tx.ledger.post([transfer])
         if is_new:
             tx.signals.emit(Topic.FUNDS, f"{book}:{customer.id}", clock.unix())
+            _record_grant(tx, clock.unix(), by, transfer.id, customer.id, _granted(book, amount_nanos, reason))
         return GrantReceipt(transfer=transfer, is_new=is_new, balances=tx.ledger.balances(book, customer.id))
 
     return await store.write(work)
@@ -202,6 +209,7 @@ async def grant_promotion(  # noqa: PLR0913  # the parts of one grant
     expires_at: float | None = None,
     cause: str | None = None,
     note: str = "",
+    by: Actor = SYSTEM,
 ) -> PromotionReceipt:
     """Give promotion money, which is spent before what is available, to a customer; see `grant_money`.
 
@@ -232,9 +240,20 @@ async def grant_promotion(  # noqa: PLR0913  # the parts of one grant
             note=text,
         )
         lot, is_new = give_promotion(tx, gift, now)
+        if is_new:
+            details = {**_granted(book, amount_nanos, reason), "promotion": lot.id}
+            _record_grant(tx, now, by, lot.id, customer.id, details)
         return PromotionReceipt(lot=lot, is_new=is_new, balances=tx.ledger.balances(book, customer.id))
 
     return await store.write(work)
+
+
+def _granted(book: Book, amount_nanos: int, cause: str) -> dict[str, str]:
+    return {"book": book.value, "amount": format_amount(amount_nanos), "cause": cause}
+
+
+def _record_grant(tx: Tx, at: float, by: Actor, subject: str, customer_id: str, details: dict[str, str]) -> None:
+    record(tx, at, by, Action.MONEY_GRANTED, subject, customer_id=customer_id, details=details)
 
 
 def _check_amount(amount_nanos: int) -> None:

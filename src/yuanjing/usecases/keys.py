@@ -5,6 +5,7 @@ import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from yuanjing.domain.audit import SYSTEM, Action, Actor
 from yuanjing.domain.errors import InvalidInputError, NotFoundError, YuanjingError
 from yuanjing.domain.identity import (
     KEY_ID_LENGTH,
@@ -24,6 +25,7 @@ from yuanjing.kit.digest import DIGEST_BYTES, is_same_digest, keyed_digest
 from yuanjing.kit.ids import random_base62, sortable_id
 from yuanjing.kit.text import is_storable
 from yuanjing.ports.store import Store, Topic, Tx
+from yuanjing.usecases.audit import record
 from yuanjing.usecases.budgets import restarted
 from yuanjing.usecases.key_finder import KeyFinder
 from yuanjing.usecases.pages import page_size
@@ -76,11 +78,12 @@ async def create_key(  # noqa: PLR0913  # keyword-only, one for each column that
     limits: KeyLimits | None = None,
     expires_at: float | None = None,
     keys_max: int | None = None,
+    by: Actor = SYSTEM,
 ) -> tuple[ApiKey, str]:
     """Make a key. The second value is the key itself: the only time that anyone sees it.
 
     The allow-list names offers: an id stays, for that offer alone; an alias is replaced by its model's name, for all of
-    that model. Operators are not bound by `keys_max`.
+    that model. Operators are not bound by `keys_max`. `by` is who is recorded as having made it.
 
     Raises:
         NotFoundError: no such customer.
@@ -113,6 +116,7 @@ async def create_key(  # noqa: PLR0913  # keyword-only, one for each column that
         limits_now = dataclasses.replace(checked, models=_resolve_models(tx, checked.models))
         key = dataclasses.replace(draft, limits=limits_now)
         tx.keys.add(key)
+        _record(tx, key.created_at, by, Action.KEY_CREATED, key, book=key.book.value)
         return key
 
     return await store.write(work), text
@@ -135,7 +139,13 @@ async def list_keys(store: Store, customer_id: str, *, after: str | None = None,
 
 
 async def change_key(
-    store: Store, clock: Clock, *, customer_id: str, key_id: str, change: Callable[[KeyTerms], KeyTerms]
+    store: Store,
+    clock: Clock,
+    *,
+    customer_id: str,
+    key_id: str,
+    change: Callable[[KeyTerms], KeyTerms],
+    by: Actor = SYSTEM,
 ) -> ApiKey:
     """Change a customer's key; the gateways read it again at once.
 
@@ -171,6 +181,7 @@ async def change_key(
             tx.keys.save_budget(key.id, restarted(tx, changed, now))
         tx.keys.save(changed)
         tx.signals.emit(Topic.KEY, key.public_id, now)
+        _record(tx, now, by, Action.KEY_CHANGED, key, fields=_differing(key, changed))
         return changed
 
     return await store.write(work)
@@ -188,17 +199,17 @@ def own_key(tx: Tx, customer_id: str, key_id: str) -> ApiKey:
     return key
 
 
-async def revoke_own_key(store: Store, clock: Clock, customer_id: str, key_id: str) -> ApiKey:
+async def revoke_own_key(store: Store, clock: Clock, customer_id: str, key_id: str, *, by: Actor = SYSTEM) -> ApiKey:
     """End a customer's key for ever; see `revoke_key`.
 
     Raises:
         NotFoundError: the customer has no such key.
     """
     await store.read(lambda tx: own_key(tx, customer_id, key_id))
-    return await revoke_key(store, clock, key_id)
+    return await revoke_key(store, clock, key_id, by=by)
 
 
-async def revoke_key(store: Store, clock: Clock, key_id: str) -> ApiKey:
+async def revoke_key(store: Store, clock: Clock, key_id: str, *, by: Actor = SYSTEM) -> ApiKey:
     """End a key for ever; revoking it again changes nothing. `key_id` is its id or its public id.
 
     Raises:
@@ -212,6 +223,7 @@ async def revoke_key(store: Store, clock: Clock, key_id: str) -> ApiKey:
         now = clock.unix()
         if tx.keys.revoke(key.id, now):
             tx.signals.emit(Topic.KEY, key.public_id, now)
+            _record(tx, now, by, Action.KEY_REVOKED, key)
             return dataclasses.replace(key, revoked_at=now)
         return key
 
@@ -237,6 +249,18 @@ async def authenticate(finder: KeyFinder, clock: Clock, pepper: bytes, presented
     if not key.is_usable(clock.unix()) or customer.disabled_at is not None:
         raise AuthenticationError
     return Caller(key=key, customer=customer)
+
+
+def _record(tx: Tx, at: float, by: Actor, action: Action, key: ApiKey, **more: str | list[str]) -> None:
+    details = {"public_id": key.public_id, **more}
+    record(tx, at, by, action, key.id, customer_id=key.customer_id, details=details)
+
+
+def _differing(before: ApiKey, after: ApiKey) -> list[str]:
+    """The names of what a change has changed."""
+    names = [name for name in ("name", "expires_at") if getattr(before, name) != getattr(after, name)]
+    limits = (field.name for field in dataclasses.fields(KeyLimits))
+    return [*names, *(name for name in limits if getattr(before.limits, name) != getattr(after.limits, name))]
 
 
 def _checked(terms: KeyTerms) -> KeyTerms:

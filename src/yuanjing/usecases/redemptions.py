@@ -4,8 +4,9 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from yuanjing.domain.audit import SYSTEM, Action, Actor
 from yuanjing.domain.errors import InvalidInputError, NotFoundError, YuanjingError
-from yuanjing.domain.money import AMOUNT_NANOS_MAX, Book
+from yuanjing.domain.money import AMOUNT_NANOS_MAX, Book, format_amount
 from yuanjing.domain.promotions import Lot
 from yuanjing.domain.redemptions import (
     ALPHABET,
@@ -20,6 +21,7 @@ from yuanjing.kit.clock import Clock
 from yuanjing.kit.digest import keyed_digest
 from yuanjing.kit.ids import sortable_id
 from yuanjing.ports.store import Store, Tx
+from yuanjing.usecases.audit import record
 from yuanjing.usecases.pages import page_size
 from yuanjing.usecases.promotions import Gift, give_promotion, lots_now
 from yuanjing.usecases.signin.failures import AddressFailures
@@ -134,8 +136,12 @@ def _lot_of(tx: Tx, code: RedeemCode, now: Mapping[str, Lot]) -> Lot:
     return now.get(lot.id, lot)
 
 
-async def create_codes(store: Store, clock: Clock, pepper: bytes, wish: CodeWish) -> list[tuple[RedeemCode, str]]:
+async def create_codes(
+    store: Store, clock: Clock, pepper: bytes, wish: CodeWish, *, by: Actor = SYSTEM
+) -> list[tuple[RedeemCode, str]]:
     """Make a batch of codes. The texts are with them: the only time that anyone sees these.
+
+    Here and below `by` is who is recorded as having done it.
 
     Raises:
         InvalidInputError: something of it cannot be.
@@ -159,7 +165,13 @@ async def create_codes(store: Store, clock: Clock, pepper: bytes, wish: CodeWish
             created_at=now,
         )
         made.append((code, text))
-    await store.write(lambda tx: tx.redeem_codes.add(*(code for code, _ in made)))
+
+    def work(tx: Tx) -> None:
+        tx.redeem_codes.add(*(code for code, _ in made))
+        details = {"codes": len(made), "amount_each": format_amount(wish.amount_nanos)}
+        record(tx, now, by, Action.CODES_CREATED, batch_id, details=details)
+
+    await store.write(work)
     return made
 
 
@@ -196,7 +208,7 @@ async def find_code(store: Store, pepper: bytes, name: str) -> RedeemCode:
     return await store.read(work)
 
 
-async def revoke_codes(store: Store, clock: Clock, name: str) -> int:
+async def revoke_codes(store: Store, clock: Clock, name: str, *, by: Actor = SYSTEM) -> int:
     """End codes that nobody has redeemed, by the id of one or of a batch; how many it ended.
 
     Raises:
@@ -206,7 +218,11 @@ async def revoke_codes(store: Store, clock: Clock, name: str) -> int:
     def work(tx: Tx) -> int:
         if not tx.redeem_codes.list(batch_id=name, before=None, limit=1) and tx.redeem_codes.get(name) is None:
             raise NotFoundError(f"there is no code or batch {name[:40]!r}", param="code")
-        return tx.redeem_codes.revoke(name, clock.unix())
+        now = clock.unix()
+        revoked = tx.redeem_codes.revoke(name, now)
+        if revoked:
+            record(tx, now, by, Action.CODES_REVOKED, name, details={"codes": revoked})
+        return revoked
 
     return await store.write(work)
 

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from yuanjing.domain.audit import SYSTEM, Action, Actor
 from yuanjing.domain.errors import InvalidInputError, NotFoundError
 from yuanjing.domain.holds import Hold
 from yuanjing.domain.videos import VideoTask
 from yuanjing.kit.clock import Clock
 from yuanjing.ports.store import Store, Tx
 from yuanjing.ports.tasks import TaskEvent, TaskFilter
+from yuanjing.usecases.audit import record
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,8 +59,10 @@ async def show_task(store: Store, task_id: str) -> TaskReport:
     return await store.read(work)
 
 
-async def cancel_task(store: Store, clock: Clock, task_id: str) -> VideoTask:
+async def cancel_task(store: Store, clock: Clock, task_id: str, *, by: Actor = SYSTEM) -> VideoTask:
     """Ask for the end of a task; the worker ends it, at its provider too if that can be.
+
+    `by` is who is recorded as having asked.
 
     Raises:
         NotFoundError: there is no such task.
@@ -71,6 +75,7 @@ async def cancel_task(store: Store, clock: Clock, task_id: str) -> VideoTask:
             raise InvalidInputError(f"task {task_id} has ended: it is {task.state}", param="task")
         if not task.is_cancel_requested:
             tx.tasks.note(task_id, "an operator wants it canceled")
+            record(tx, clock.unix(), by, Action.TASK_CANCEL_ASKED, task_id, customer_id=task.customer_id)
         return _found(tx, task_id)
 
     return await store.write(work)

@@ -2,8 +2,8 @@
 
 Everything in the store is read on one snapshot and streamed; what is remembered is one sum for each account and key,
 and the open holds. A row that cannot be read is a breach like any other. The checks are in `verify_ledger`,
-`verify_months`, `verify_holds`, `verify_promotions`, `verify_tasks`, `verify_topups`, `verify_usage`, `verify_days`
-and, after the snapshot, `verify_spools`.
+`verify_months`, `verify_holds`, `verify_promotions`, `verify_tasks`, `verify_topups`, `verify_usage`, `verify_days`,
+`verify_audit` and, after the snapshot, `verify_spools`.
 """
 
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from yuanjing.kit.clock import Clock
 from yuanjing.ports.spool import SpoolFolder
 from yuanjing.ports.store import Store, Tx
 from yuanjing.usecases.breaches import Breach, Findings
+from yuanjing.usecases.verify_audit import check_audit
 from yuanjing.usecases.verify_holds import check_budgets, check_holds, check_owners
 from yuanjing.usecases.verify_ledger import check_accounts, check_entries, check_transfers
 from yuanjing.usecases.verify_months import check_months
@@ -73,6 +74,7 @@ async def verify(
         check_topups(tx, findings)
         spent = check_usages(tx, findings)
         check_budgets(tx, findings, open_holds, spent)
+        check_audit(tx, findings)
         return findings
 
     findings = await store.read(work)

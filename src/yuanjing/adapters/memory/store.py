@@ -7,6 +7,7 @@ from typing import TypeVar
 from yuanjing.adapters.memory.accounts import MemoryChallenges, MemoryFactors, MemorySessions
 from yuanjing.adapters.memory.alerts import MemoryAlerts
 from yuanjing.adapters.memory.artifacts import MemoryArtifacts
+from yuanjing.adapters.memory.audit import MemoryAudit
 from yuanjing.adapters.memory.catalog import MemoryCatalog
 from yuanjing.adapters.memory.holds import MemoryHolds
 from yuanjing.adapters.memory.identity import MemoryCustomers, MemoryKeys
@@ -48,6 +49,7 @@ class MemoryTx:
         self.receipt_keys = MemoryReceiptKeys(journal)
         self.promotions = MemoryPromotions(journal)
         self.redeem_codes = MemoryRedeemCodes(journal)
+        self.audit = MemoryAudit(journal)
 
 
 class MemoryStore:

@@ -1,6 +1,6 @@
 """How a store treats its database."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Synchronous = Literal["off", "normal", "full", "extra"]
@@ -22,6 +22,7 @@ class StoreOptions:
         statement_seconds: PostgreSQL: how long one statement runs.
         idle_seconds: PostgreSQL: how long a transaction may stand idle before the server ends it.
         tries: how often a unit of work is run at most when the database asks for a repetition.
+        audit_key: seals the audit log; without one everybody can make its seals.
     """
 
     synchronous: Synchronous = "full"
@@ -35,3 +36,4 @@ class StoreOptions:
     statement_seconds: float = 10.0
     idle_seconds: float = 30.0
     tries: int = 5
+    audit_key: bytes = field(default=b"", repr=False)

@@ -83,7 +83,7 @@ class PostgresStore:
 
     async def _run(self, engine: AsyncEngine, work: Callable[[Tx], T], *, may_write: bool) -> T:
         def unit(conn: sa.Connection) -> T:
-            tx = SqlTx(conn, self._clock, may_write=may_write)
+            tx = SqlTx(conn, self._clock, may_write=may_write, audit_key=self._options.audit_key)
             result = work(tx)
             tx.finish()
             return result

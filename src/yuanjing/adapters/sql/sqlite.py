@@ -100,7 +100,7 @@ class SqliteStore:
         try:
             with conn.begin():
                 self._begin(conn, "BEGIN IMMEDIATE" if may_write else "BEGIN")
-                tx = SqlTx(conn, self._clock, may_write=may_write)
+                tx = SqlTx(conn, self._clock, may_write=may_write, audit_key=self._options.audit_key)
                 result = work(tx)
                 tx.finish()
         except exc.DBAPIError as error:

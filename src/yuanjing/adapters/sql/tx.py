@@ -5,6 +5,7 @@ import sqlalchemy as sa
 from yuanjing.adapters.sql.accounts import SqlChallenges, SqlFactors, SqlSessions
 from yuanjing.adapters.sql.alerts import SqlAlerts
 from yuanjing.adapters.sql.artifacts import SqlArtifacts
+from yuanjing.adapters.sql.audit import SqlAudit
 from yuanjing.adapters.sql.catalog import SqlCatalog
 from yuanjing.adapters.sql.customers import SqlCustomers
 from yuanjing.adapters.sql.holds import SqlHolds
@@ -28,6 +29,7 @@ class SqlTx:
     __slots__ = (
         "alerts",
         "artifacts",
+        "audit",
         "catalog",
         "challenges",
         "customers",
@@ -46,7 +48,7 @@ class SqlTx:
         "usages",
     )
 
-    def __init__(self, conn: sa.Connection, clock: Clock, *, may_write: bool) -> None:
+    def __init__(self, conn: sa.Connection, clock: Clock, *, may_write: bool, audit_key: bytes = b"") -> None:
         work = Work(conn=conn, clock=clock, may_write=may_write)
         self.ledger = SqlLedger(work)
         self.holds = SqlHolds(work)
@@ -66,8 +68,10 @@ class SqlTx:
         self.receipt_keys = SqlReceiptKeys(work)
         self.promotions = SqlPromotions(work)
         self.redeem_codes = SqlRedeemCodes(work)
+        self.audit = SqlAudit(work, audit_key)
 
     def finish(self) -> None:
         """Write what still waits in memory; the last step before the commit."""
         self.holds.flush()
         self.tasks.flush()
+        self.audit.flush()

@@ -172,6 +172,7 @@ async def create_api_key(
         limits=terms.limits,
         expires_at=terms.expires_at,
         keys_max=parts.account.keys_max,
+        by=signed_in.actor,
     )
     report = await read_key_report(parts.store, parts.clock, signed_in.customer.id, key.id)
     return NewKeyView(**dict(_view(report, parts.clock.unix())), key=text)
@@ -197,7 +198,9 @@ async def patch_api_key(
 ) -> KeyView:
     """Change what is given, and leave the rest. The gateways know within `YUANJING_SIGNAL_POLL_SECONDS`."""
     customer_id = signed_in.customer.id
-    await change_key(parts.store, parts.clock, customer_id=customer_id, key_id=key_id, change=body.changed)
+    await change_key(
+        parts.store, parts.clock, customer_id=customer_id, key_id=key_id, change=body.changed, by=signed_in.actor
+    )
     return _view(await read_key_report(parts.store, parts.clock, customer_id, key_id), parts.clock.unix())
 
 
@@ -209,7 +212,7 @@ async def patch_api_key(
 )
 async def delete_api_key(parts: Parts, signed_in: AuthenticatedSession, key_id: str) -> None:
     """Revoke a key, for ever. The gateways know within `YUANJING_SIGNAL_POLL_SECONDS`; what runs ends as it would."""
-    await revoke_own_key(parts.store, parts.clock, signed_in.customer.id, key_id)
+    await revoke_own_key(parts.store, parts.clock, signed_in.customer.id, key_id, by=signed_in.actor)
 
 
 def _state(key: ApiKey, now: float) -> Literal["active", "expired", "revoked"]:

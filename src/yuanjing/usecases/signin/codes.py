@@ -9,12 +9,14 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from yuanjing.domain.audit import Action, Actor, ActorKind
 from yuanjing.domain.errors import AlreadyExistsError, InvalidInputError
 from yuanjing.domain.signin import CODE_LENGTH, HOUR, MINUTE, Challenge, Purpose, needs_captcha, send_refusal
 from yuanjing.kit.digest import is_same_digest
-from yuanjing.kit.mobiles import parse_mobile
+from yuanjing.kit.mobiles import masked_mobile, parse_mobile
 from yuanjing.ports.messages import SmsLimitedError, SmsRefusedError, SmsSender, SmsUnavailableError
 from yuanjing.ports.store import Tx
+from yuanjing.usecases.audit import record, record_failure
 from yuanjing.usecases.signin.captcha import new_challenge_id, shown_work
 from yuanjing.usecases.signin.errors import CaptchaRequiredError, NumberNotServedError, TooManyCodesError
 from yuanjing.usecases.signin.parts import Secret, SignInParts, Visitor
@@ -133,13 +135,14 @@ def _was_not_taken(error: BaseException) -> bool:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Claim:
-    """What someone says: this code was sent to this number, for this purpose, on behalf of this browser."""
+    """What someone says, from an address: this code was sent to this number, for this purpose, for this browser."""
 
     challenge_id: str
     mobile: str
     purpose: Purpose
     browser: str
     code: str
+    address: str = ""
 
 
 class CodeCheck:
@@ -159,12 +162,27 @@ class CodeCheck:
         if challenge is None or not challenge.is_open(now) or not _is_of(self._parts, self._claim, challenge):
             return None
         if challenge.code_digest is None:
+            if self._vendors_word is False:
+                self._record(tx, now)
             return challenge if self._vendors_word else None
         given = _code_digest(self._parts, challenge.id, self._claim.code)
         if challenge.mobile == self._claim.mobile and is_same_digest(given, challenge.code_digest):
             return challenge
         tx.challenges.save(challenge.missed(now, self._parts.policy.send.attempts_max))
+        self._record(tx, now)
         return None
+
+    def _record(self, tx: Tx, at: float) -> None:
+        """Record a wrong code, also of a number that nobody has: the answer must not come sooner for one.
+
+        It is bounded by how many codes are sent to a number, and how often each may be tried.
+        """
+        customer, most = tx.customers.by_mobile(self._claim.mobile), self._parts.policy.recorded_failures_max
+        if customer is not None and self._claim.purpose is not Purpose.CHANGE_MOBILE:
+            record_failure(tx, at, self._claim.address, customer.id, "code", per_hour=most)
+        else:
+            visitor = Actor(kind=ActorKind.VISITOR, address=self._claim.address)
+            record(tx, at, visitor, Action.SIGN_IN_FAILED, masked_mobile(self._claim.mobile), details={"proof": "code"})
 
 
 async def check_code(parts: SignInParts, claim: Claim) -> CodeCheck:
@@ -188,7 +206,9 @@ async def check_code(parts: SignInParts, claim: Claim) -> CodeCheck:
         return challenge
 
     reserved = await parts.store.write(reserve)
-    word = reserved is not None and await parts.sms.check_code(claim.mobile, claim.code, reserved.receipt)
+    if reserved is None:
+        return CodeCheck(parts, claim, vendors_word=None)
+    word = await parts.sms.check_code(claim.mobile, claim.code, reserved.receipt)
     return CodeCheck(parts, claim, vendors_word=word)
 
 

@@ -2,6 +2,7 @@
 
 from yuanjing.domain.signin import Factors, Purpose
 from yuanjing.ports.store import Tx
+from yuanjing.usecases.audit import record_failure
 from yuanjing.usecases.signin.codes import Claim, check_code
 from yuanjing.usecases.signin.errors import (
     OneTimePasswordRequiredError,
@@ -43,6 +44,7 @@ async def confirm_by_code(
         purpose=Purpose.CONFIRM,
         browser=visitor.browser,
         code=code,
+        address=visitor.address,
     )
     check = await check_code(parts, claim)
 
@@ -73,6 +75,8 @@ async def confirm_by_password(parts: SignInParts, signed_in: SignedIn, password:
         _check_lock(password_wait(factors, parts))
         is_same = is_right and factors.password_hash == seen.password_hash
         tx.factors.save(password_succeeded(factors) if is_same else password_failed(factors, parts))
+        if not is_same:
+            _record_failure(tx, parts, signed_in, "password")
         return is_same
 
     if not await parts.store.write(work):
@@ -96,6 +100,8 @@ async def confirm_by_second_factor(parts: SignInParts, signed_in: SignedIn, seco
         verdict, after = judge_second(parts, factors, second)
         is_right = verdict is TotpVerdict.RIGHT
         tx.factors.save(second_succeeded(after) if is_right else second_failed(factors, parts))
+        if not is_right:
+            _record_failure(tx, parts, signed_in, "totp")
         return is_right
 
     if not await parts.store.write(work):
@@ -109,6 +115,11 @@ async def _check_weaker_is_enough(parts: SignInParts, signed_in: SignedIn) -> Fa
     if factors.has_totp:
         raise OneTimePasswordRequiredError
     return factors
+
+
+def _record_failure(tx: Tx, parts: SignInParts, signed_in: SignedIn, proof: str) -> None:
+    most = parts.policy.recorded_failures_max
+    record_failure(tx, parts.clock.unix(), signed_in.address, signed_in.customer.id, proof, per_hour=most)
 
 
 def _check_lock(wait: float) -> None:

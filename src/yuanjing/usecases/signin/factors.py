@@ -4,9 +4,11 @@ import secrets
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from yuanjing.domain.audit import Action
 from yuanjing.domain.signin import Factors
 from yuanjing.kit.secretbox import SecretBoxError
 from yuanjing.ports.store import Tx
+from yuanjing.usecases.audit import record
 from yuanjing.usecases.signin import totp
 from yuanjing.usecases.signin.errors import ConfirmationRequiredError, WrongOneTimePasswordError
 from yuanjing.usecases.signin.parts import Secret, SignedIn, SignInParts
@@ -134,7 +136,7 @@ async def set_password(parts: SignInParts, signed_in: SignedIn, password: str) -
 
     def work(tx: Tx) -> None:
         tx.factors.save(replace(tx.factors.lock(customer.id), password_hash=password_hash, failures=0))
-        _end_others(tx, parts, signed_in)
+        _record(tx, parts, signed_in, Action.PASSWORD_SET, ended=_end_others(tx, parts, signed_in))
 
     await parts.store.write(work)
 
@@ -149,7 +151,7 @@ async def remove_password(parts: SignInParts, signed_in: SignedIn) -> None:
 
     def work(tx: Tx) -> None:
         tx.factors.save(replace(tx.factors.lock(signed_in.customer.id), password_hash=""))
-        _end_others(tx, parts, signed_in)
+        _record(tx, parts, signed_in, Action.PASSWORD_REMOVED, ended=_end_others(tx, parts, signed_in))
 
     await parts.store.write(work)
 
@@ -198,7 +200,7 @@ async def confirm_totp(parts: SignInParts, signed_in: SignedIn, given: str) -> t
                 totp_failures=0,
             )
         )
-        _end_others(tx, parts, signed_in)
+        _record(tx, parts, signed_in, Action.TOTP_ADDED, ended=_end_others(tx, parts, signed_in))
         return True
 
     if not await parts.store.write(work):
@@ -217,7 +219,7 @@ async def remove_totp(parts: SignInParts, signed_in: SignedIn) -> None:
     def work(tx: Tx) -> None:
         factors = tx.factors.lock(signed_in.customer.id)
         tx.factors.save(replace(factors, totp_secret=None, totp_pending=None, recovery_digests=()))
-        _end_others(tx, parts, signed_in)
+        _record(tx, parts, signed_in, Action.TOTP_REMOVED, ended=_end_others(tx, parts, signed_in))
 
     await parts.store.write(work)
 
@@ -238,6 +240,7 @@ async def renew_recovery_codes(parts: SignInParts, signed_in: SignedIn) -> tuple
             return False
         digests = tuple(recovery_digest(parts, customer_id, code) for code in codes)
         tx.factors.save(replace(factors, recovery_digests=digests))
+        _record(tx, parts, signed_in, Action.RECOVERY_CODES_RENEWED)
         return True
 
     if not await parts.store.write(work):
@@ -250,8 +253,13 @@ def _check_confirmed(parts: SignInParts, signed_in: SignedIn) -> None:
         raise ConfirmationRequiredError
 
 
-def _end_others(tx: Tx, parts: SignInParts, signed_in: SignedIn) -> None:
-    tx.sessions.end_others(signed_in.customer.id, signed_in.session.id, parts.clock.unix())
+def _end_others(tx: Tx, parts: SignInParts, signed_in: SignedIn) -> int:
+    return tx.sessions.end_others(signed_in.customer.id, signed_in.session.id, parts.clock.unix())
+
+
+def _record(tx: Tx, parts: SignInParts, signed_in: SignedIn, action: Action, *, ended: int = 0) -> None:
+    id_, now = signed_in.customer.id, parts.clock.unix()
+    record(tx, now, signed_in.actor, action, id_, customer_id=id_, details={"ended_sessions": ended})
 
 
 def _new_recovery_codes() -> tuple[str, ...]:

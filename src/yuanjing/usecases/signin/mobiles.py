@@ -7,9 +7,12 @@ for every change of how one signs in; with an authenticator by what it shows, at
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
+from yuanjing.domain.audit import Action
 from yuanjing.domain.errors import AlreadyExistsError, InvalidInputError
 from yuanjing.domain.signin import Challenge, Purpose
+from yuanjing.kit.mobiles import masked_mobile
 from yuanjing.ports.store import Tx
+from yuanjing.usecases.audit import record, record_failure
 from yuanjing.usecases.signin.codes import Claim, CodeCheck, check_code, read_mobile, send_code
 from yuanjing.usecases.signin.errors import (
     ConfirmationRequiredError,
@@ -92,6 +95,7 @@ async def change_mobile(  # noqa: PLR0913  # what proves it, by name
         raise ConfirmationRequiredError
     browser = _bound(signed_in, visitor)
     claim = Claim(challenge_id=challenge_id, mobile=number, purpose=Purpose.CHANGE_MOBILE, browser=browser, code=code)
+    claim = replace(claim, address=visitor.address)
     check = await check_code(parts, claim)
 
     def work(tx: Tx) -> NewSession | _Locked | _Refused:
@@ -125,7 +129,7 @@ def _change(
     customer = tx.customers.lock(signed_in.customer.id)
     if customer is None or customer.disabled_at is not None:
         return _Refused.SESSION
-    refused = _second(tx, parts, customer.id, second)
+    refused = _second(tx, parts, signed_in, second)
     if refused is not None:
         return refused
     tx.challenges.save(challenge.ended(now))
@@ -134,7 +138,10 @@ def _change(
         return _Refused.TAKEN
     changed = replace(customer, mobile=mobile)
     tx.customers.save(changed)
-    tx.sessions.end_others(customer.id, signed_in.session.id, now)
+    ended = tx.sessions.end_others(customer.id, signed_in.session.id, now)
+    details = {"before": masked_mobile(customer.mobile), "after": masked_mobile(mobile), "ended_sessions": ended}
+    by = signed_in.actor
+    record(tx, now, by, Action.MOBILE_CHANGED, customer.id, customer_id=customer.id, details=details)
     token = new_token()
     digest = parts.digest(Secret.SESSION, token)
     tx.sessions.rotate(signed_in.session.id, digest, now)
@@ -142,12 +149,13 @@ def _change(
     if session is None:
         raise NotSignedInError  # and nothing of it is kept
     is_remembered = session.idle_seconds >= parts.policy.remembered_seconds
-    after = SignedIn(session=session, customer=changed)
+    after = replace(signed_in, session=session, customer=changed)
     return NewSession(signed_in=after, token=token, is_remembered=is_remembered)
 
 
-def _second(tx: Tx, parts: SignInParts, customer_id: str, second: SecondFactor) -> _Locked | _Refused | None:
+def _second(tx: Tx, parts: SignInParts, signed_in: SignedIn, second: SecondFactor) -> _Locked | _Refused | None:
     """What stands against the one-time password, with the try counted; None if nothing does."""
+    customer_id = signed_in.customer.id
     factors = tx.factors.lock(customer_id)
     if not factors.has_totp:
         return None
@@ -158,7 +166,11 @@ def _second(tx: Tx, parts: SignInParts, customer_id: str, second: SecondFactor) 
         return _Refused.TOTP_MISSING
     is_right = verdict is TotpVerdict.RIGHT
     tx.factors.save(second_succeeded(after) if is_right else second_failed(after, parts))
-    return None if is_right else _Refused.TOTP
+    if is_right:
+        return None
+    most = parts.policy.recorded_failures_max
+    record_failure(tx, parts.clock.unix(), signed_in.address, customer_id, "totp", per_hour=most)
+    return _Refused.TOTP
 
 
 def _told(

@@ -4,6 +4,7 @@ import ipaddress
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from yuanjing.domain.audit import Actor, ActorKind
 from yuanjing.domain.identity import Customer
 from yuanjing.domain.signin import SendPolicy, Session
 from yuanjing.kit.clock import Clock
@@ -43,6 +44,7 @@ class SignInPolicy:
         failures_max, failure_window_seconds, lock_seconds: so many wrong passwords within the window lock for so long.
         captcha_seconds, captcha_rounds: how long a challenge of work holds, and about how many rounds it takes.
         test_grant_nanos: play money for a new customer.
+        recorded_failures_max: failed tries of one customer within an hour that the audit log takes.
     """
 
     send: SendPolicy = field(default_factory=SendPolicy)
@@ -59,6 +61,7 @@ class SignInPolicy:
     captcha_seconds: float = 600.0
     captcha_rounds: int = 1000
     test_grant_nanos: int = 0
+    recorded_failures_max: int = 20
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,10 +112,16 @@ class Visitor:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SignedIn:
-    """A customer in a browser."""
+    """A customer in a browser; `address` is where the request comes from."""
 
     session: Session
     customer: Customer
+    address: str = ""
+
+    @property
+    def actor(self) -> Actor:
+        """Who is recorded as having done what this request does."""
+        return Actor(kind=ActorKind.CUSTOMER, id=self.customer.id, address=self.address)
 
     def is_confirmed(self, at: float, policy: SignInPolicy) -> bool:
         """Whether the customer has shown lately to be at hand."""

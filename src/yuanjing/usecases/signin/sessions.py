@@ -2,15 +2,17 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
+from yuanjing.domain.audit import Action, Actor, ActorKind
 from yuanjing.domain.errors import AlreadyExistsError, NotFoundError
 from yuanjing.domain.identity import Customer
 from yuanjing.domain.signin import Factors, Purpose, Session
 from yuanjing.kit.ids import sortable_id
 from yuanjing.ports.store import Tx
+from yuanjing.usecases.audit import record, record_failure
 from yuanjing.usecases.customers import add_customer
 from yuanjing.usecases.signin.codes import Claim, CodeCheck, check_code, read_mobile
 from yuanjing.usecases.signin.errors import (
@@ -91,6 +93,7 @@ async def sign_in_by_code(
     number = await read_mobile(mobile)
     parts.failures.check(visitor.address_group)
     claim = Claim(challenge_id=challenge_id, mobile=number, purpose=Purpose.SIGN_IN, browser=visitor.browser, code=code)
+    claim = replace(claim, address=visitor.address)
     check = await check_code(parts, claim)
 
     def work(tx: Tx) -> "NewSession | _Locked | _Refused":
@@ -113,14 +116,15 @@ def _by_code(
     if customer is None:
         tx.challenges.save(challenge.ended(parts.clock.unix()))
         customer = Customer(id=sortable_id("cus"), mobile=mobile, name="", created_at=parts.clock.unix())
-        add_customer(tx, customer, parts.policy.test_grant_nanos)
+        owner = Actor(kind=ActorKind.CUSTOMER, id=customer.id, address=visitor.address)
+        add_customer(tx, customer, parts.policy.test_grant_nanos, owner)
         return _begin(tx, parts, visitor, customer, wish, is_new=True)
     customer = _locked(tx, customer, mobile)
     if customer is None:
         return _Refused.CODE
     if customer.disabled_at is not None:
-        return _Refused.DISABLED
-    refused = _second(tx, parts, tx.factors.lock(customer.id), wish.second)
+        return _failed(tx, parts, visitor, customer.id, _Refused.DISABLED)
+    refused = _second(tx, parts, visitor, tx.factors.lock(customer.id), wish.second)
     if refused is not None:
         return refused
     tx.challenges.save(challenge.ended(parts.clock.unix()))
@@ -185,14 +189,22 @@ def _by_password(
     if not tried.is_right or factors.password_hash != tried.factors.password_hash:
         if factors.password_hash:
             tx.factors.save(password_failed(factors, parts))
+            return _failed(tx, parts, visitor, customer.id, _Refused.PASSWORD)
         return _Refused.PASSWORD
     if customer.disabled_at is not None:
-        return _Refused.DISABLED
+        return _failed(tx, parts, visitor, customer.id, _Refused.DISABLED)
     factors = password_succeeded(factors)
     if tried.fresh_hash:
         factors = replace(factors, password_hash=tried.fresh_hash)
-    refused = _second(tx, parts, factors, wish.second)
+    refused = _second(tx, parts, visitor, factors, wish.second)
     return _begin(tx, parts, visitor, customer, wish) if refused is None else refused
+
+
+def _failed(tx: Tx, parts: SignInParts, visitor: Visitor, customer_id: str, refused: _Refused) -> _Refused:
+    """The refusal, which is recorded."""
+    most = parts.policy.recorded_failures_max
+    record_failure(tx, parts.clock.unix(), visitor.address, customer_id, refused.name.lower(), per_hour=most)
+    return refused
 
 
 def _locked(tx: Tx, found: Customer, mobile: str) -> Customer | None:
@@ -212,7 +224,9 @@ class _Locked:
     wait_seconds: float
 
 
-def _second(tx: Tx, parts: SignInParts, factors: Factors, second: SecondFactor) -> "_Locked | _Refused | None":
+def _second(
+    tx: Tx, parts: SignInParts, visitor: Visitor, factors: Factors, second: SecondFactor
+) -> "_Locked | _Refused | None":
     """What stands against it, with the try counted; None if nothing does."""
     if factors.has_totp and second_wait(factors, parts) > 0:
         return _Locked(second_wait(factors, parts))
@@ -221,7 +235,7 @@ def _second(tx: Tx, parts: SignInParts, factors: Factors, second: SecondFactor) 
         return _Refused.TOTP_MISSING
     if verdict is TotpVerdict.WRONG:
         tx.factors.save(second_failed(after, parts))
-        return _Refused.TOTP
+        return _failed(tx, parts, visitor, factors.customer_id, _Refused.TOTP)
     if second_succeeded(after) != tx.factors.lock(factors.customer_id):
         tx.factors.save(second_succeeded(after))
     return None
@@ -249,10 +263,13 @@ def _begin(
         ends_at=now + (policy.remembered_seconds if wish.is_remembered else policy.session_seconds),
         confirmed_at=now,
     )
-    for oldest in tx.sessions.list(customer.id)[policy.sessions_max - 1 :]:
+    too_many = tx.sessions.list(customer.id)[policy.sessions_max - 1 :]
+    for oldest in too_many:
         tx.sessions.end(customer.id, oldest.id, now)
     tx.sessions.add(session)
-    signed_in = SignedIn(session=session, customer=customer)
+    signed_in = SignedIn(session=session, customer=customer, address=visitor.address)
+    details = {"ended_sessions": len(too_many), "remembered": str(wish.is_remembered)}
+    record(tx, now, signed_in.actor, Action.SESSION_BEGUN, session.id, customer_id=customer.id, details=details)
     return NewSession(signed_in=signed_in, token=token, is_new_customer=is_new, is_remembered=wish.is_remembered)
 
 
@@ -292,7 +309,7 @@ async def find_session(parts: SignInParts, token: str, address: str) -> SignedIn
         customer = tx.customers.get(session.customer_id)
         if customer is None or customer.disabled_at is not None:
             return None
-        return SignedIn(session=session, customer=customer)
+        return SignedIn(session=session, customer=customer, address=address)
 
     found = await parts.store.read(look)
     if found is not None and now >= found.session.seen_at + _SEEN_SECONDS:
@@ -315,14 +332,33 @@ async def end_session(parts: SignInParts, signed_in: SignedIn, session_id: str) 
         NotFoundError: the customer has none of that id, or it has ended.
     """
     customer_id, now = signed_in.customer.id, parts.clock.unix()
-    if not await parts.store.write(lambda tx: tx.sessions.end(customer_id, session_id, now)):
+
+    def work(tx: Tx) -> bool:
+        has_ended = tx.sessions.end(customer_id, session_id, now)
+        if has_ended:
+            _record_ended(tx, signed_in, now, {"ended_sessions": 1, "session": session_id})
+        return has_ended
+
+    if not await parts.store.write(work):
         raise NotFoundError("There is no such session", param="session_id")
 
 
 async def end_other_sessions(parts: SignInParts, signed_in: SignedIn) -> int:
     """End all of the customer's sessions but this one; how many."""
     customer_id, session_id, now = signed_in.customer.id, signed_in.session.id, parts.clock.unix()
-    return await parts.store.write(lambda tx: tx.sessions.end_others(customer_id, session_id, now))
+
+    def work(tx: Tx) -> int:
+        ended = tx.sessions.end_others(customer_id, session_id, now)
+        if ended:
+            _record_ended(tx, signed_in, now, {"ended_sessions": ended})
+        return ended
+
+    return await parts.store.write(work)
+
+
+def _record_ended(tx: Tx, signed_in: SignedIn, at: float, details: Mapping[str, str | int]) -> None:
+    customer_id = signed_in.customer.id
+    record(tx, at, signed_in.actor, Action.SESSIONS_ENDED, customer_id, customer_id=customer_id, details=details)
 
 
 async def rotate_session(parts: SignInParts, signed_in: SignedIn, *, is_confirmed: bool = False) -> NewSession:

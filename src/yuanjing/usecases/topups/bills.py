@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import TypeVar
 
+from yuanjing.domain.audit import Action, Actor
 from yuanjing.domain.bills import FINDINGS_MAX, BillFinding, BillReport, FindingKind
 from yuanjing.domain.errors import InvalidInputError, NotFoundError
 from yuanjing.domain.topups import Refund, RefundState, TopUp, TopUpState, Verdict
 from yuanjing.ports.payments import BillLine, PaymentMethod, PaymentRefusedError, PaymentState, PaymentUnavailableError
 from yuanjing.ports.store import Tx
 from yuanjing.ports.topups import TopUpFilter
+from yuanjing.usecases.audit import record
 from yuanjing.usecases.topups.crediting import credit
 from yuanjing.usecases.topups.parts import TopUpParts
 
@@ -65,8 +67,10 @@ class Bills:
         """The compared bill of a day; None if it was not compared yet."""
         return await self._parts.store.read(lambda tx: tx.topups.bill(method_name, day))
 
-    async def match(self, method_name: str, day: dt.date) -> BillReport | None:
+    async def match(self, method_name: str, day: dt.date, *, by: Actor | None = None) -> BillReport | None:
         """Compare the bill of a day, and keep the report; None if there is no bill yet.
+
+        `by` is who is recorded as having wanted it; None if it is done as every day.
 
         Raises:
             NotFoundError: no such payment method, or it has no bills.
@@ -86,7 +90,14 @@ class Bills:
         else:
             await comparison.compare(lines)
         report = comparison.report(lines or ())
-        await self._parts.store.write(lambda tx: tx.topups.save_bill(report))
+
+        def work(tx: Tx) -> None:
+            tx.topups.save_bill(report)
+            if by is not None:
+                details = {"findings": report.findings_total}
+                record(tx, report.checked_at, by, Action.BILL_COMPARED, f"{method_name} {day}", details=details)
+
+        await self._parts.store.write(work)
         return report
 
     async def _give_up(self, method_name: str, day: dt.date) -> BillReport | None:

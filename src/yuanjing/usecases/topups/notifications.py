@@ -3,11 +3,14 @@
 from collections import deque
 from dataclasses import replace
 
+from yuanjing.domain.audit import SYSTEM, Action, Actor
 from yuanjing.domain.errors import InvalidInputError, NotFoundError
+from yuanjing.domain.money import format_amount
 from yuanjing.domain.topups import KeptNotification, TopUp, TopUpState, Verdict
 from yuanjing.kit.ids import sortable_id
 from yuanjing.ports.payments import NotificationRefusedError, Payment, PaymentState
 from yuanjing.ports.store import Tx
+from yuanjing.usecases.audit import record
 from yuanjing.usecases.topups.crediting import credit
 from yuanjing.usecases.topups.parts import TopUpParts
 from yuanjing.usecases.topups.reports import find
@@ -69,8 +72,12 @@ class Notifications:
         forged.append(at)
         return True
 
-    async def confirm(self, topup_id: str, evidence: str, *, amount_nanos: int | None = None) -> TopUp:
+    async def confirm(
+        self, topup_id: str, evidence: str, *, amount_nanos: int | None = None, by: Actor = SYSTEM
+    ) -> TopUp:
         """An operator has seen the money of an order (by id or number); repeating it changes nothing.
+
+        `by` is who is recorded as having seen it.
 
         Raises:
             NotFoundError: there is no such order.
@@ -82,9 +89,13 @@ class Notifications:
                 f"evidence: what shows the payment, at most {EVIDENCE_LENGTH_MAX} characters", param="evidence"
             )
         at = self._parts.clock.unix()
-        return await self._parts.store.write(lambda tx: self._confirm(tx, topup_id, evidence.strip(), amount_nanos, at))
 
-    def _confirm(self, tx: Tx, topup_id: str, evidence: str, amount_nanos: int | None, at: float) -> TopUp:
+        def work(tx: Tx) -> TopUp:
+            return self._confirm(tx, topup_id, evidence.strip(), amount_nanos, at, by)
+
+        return await self._parts.store.write(work)
+
+    def _confirm(self, tx: Tx, topup_id: str, evidence: str, amount_nanos: int | None, at: float, by: Actor) -> TopUp:
         topup = tx.topups.lock(find(tx, topup_id).number)
         assert topup is not None, topup_id
         method = self._parts.methods.get(topup.method)
@@ -106,6 +117,8 @@ class Notifications:
         done = tx.topups.lock(topup.number)
         assert done is not None, topup
         tx.topups.save(replace(done, note=evidence))
+        details = {"amount": format_amount(done.amount_nanos), "method": done.method}
+        record(tx, at, by, Action.TOPUP_CONFIRMED, done.id, customer_id=done.customer_id, details=details)
         return replace(done, note=evidence)
 
     async def prune(self, limit: int = 1000) -> int:

@@ -9,12 +9,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from yuanjing.domain import ledger
+from yuanjing.domain.audit import SYSTEM, Action, Actor
 from yuanjing.domain.errors import InsufficientFundsError, InvalidInputError
 from yuanjing.domain.money import format_amount
 from yuanjing.domain.topups import FEN_NANOS, Refund, RefundState, TopUp
 from yuanjing.kit.ids import sortable_id
 from yuanjing.ports.payments import PaymentMethod, PaymentRefusedError, PaymentUnavailableError
 from yuanjing.ports.store import Topic, Tx
+from yuanjing.usecases.audit import record
 from yuanjing.usecases.topups.parts import TopUpParts, each
 from yuanjing.usecases.topups.reports import find
 
@@ -29,10 +31,11 @@ class Refunds:
         self._parts = parts
         self._on_late_move = on_late_move
 
-    async def start(self, name: str, amount_nanos: int | None, note: str) -> Refund:
+    async def start(self, name: str, amount_nanos: int | None, note: str, *, by: Actor = SYSTEM) -> Refund:
         """Take the money out of the balance, then ask the payment method to move it; the sweep asks again if need be.
 
-        `name` is the top-up's id or number; without an amount all goes back that still can.
+        `name` is the top-up's id or number; without an amount all goes back that still can. `by` is who is recorded as
+        having asked for it.
 
         Raises:
             NotFoundError: no such top-up.
@@ -51,7 +54,7 @@ class Refunds:
             next_at=now + self._parts.policy.refund_claim_seconds,
             note=note,
         )
-        await self._parts.store.write(lambda tx: _take_out(tx, refund))
+        await self._parts.store.write(lambda tx: _take_out(tx, refund, by))
         return await self._advance(refund, is_first=True)
 
     async def sweep(self, limit: int = 100) -> int:
@@ -167,7 +170,7 @@ def _joined(*parts: str) -> str:
     return "; ".join(filter(None, parts))
 
 
-def _take_out(tx: Tx, refund: Refund) -> None:
+def _take_out(tx: Tx, refund: Refund, by: Actor) -> None:
     topup = _locked(tx, refund.topup_id)
     amount = refund.amount_nanos
     if amount <= 0 or amount % FEN_NANOS or amount > topup.refundable_nanos:
@@ -176,6 +179,9 @@ def _take_out(tx: Tx, refund: Refund) -> None:
     tx.topups.add_refund(refund)
     tx.topups.save(replace(topup, refunded_nanos=topup.refunded_nanos + amount))
     tx.ledger.post([ledger.refund(topup.book, topup.customer_id, amount, method=topup.method, id_=refund.id)])
+    details = {"refund": refund.id, "amount": format_amount(amount), "method": topup.method}
+    customer_id = topup.customer_id
+    record(tx, refund.created_at, by, Action.REFUND_ASKED, topup.id, customer_id=customer_id, details=details)
 
 
 def _locked(tx: Tx, topup_id: str) -> TopUp:
