@@ -179,9 +179,13 @@ def strangers_requests(page: Page, url: str) -> list[str]:
 
 
 def script_bytes(page: Page) -> int:
-    """How much script has come over the wire since the page was opened."""
-    script = """() => performance.getEntriesByType("resource")
-        .filter((one) => one.name.endsWith(".js")).reduce((sum, one) => sum + one.encodedBodySize, 0)"""
+    """How much script has come over the wire since the page was opened, but for what is fetched beforehand."""
+    script = """() => {
+        const later = performance.getEntriesByName("yuanjing.prefetch")[0]?.startTime ?? Infinity;
+        return performance.getEntriesByType("resource")
+            .filter((one) => one.name.endsWith(".js") && one.startTime < later)
+            .reduce((sum, one) => sum + one.encodedBodySize, 0);
+    }"""
     return int(page.evaluate(script))
 
 

@@ -4,6 +4,7 @@ import { useSession } from "@/api/session";
 import { chooseLanguage, useLanguage, useTexts } from "@/i18n";
 import mark from "@/mark.svg";
 import { paths } from "@/paths";
+import { PageWait } from "@/shell/PageWait";
 import { UserButton } from "@/shell/UserButton";
 import { Button, ButtonLink } from "@/ui/Button";
 import { Skeleton } from "@/ui/Card";
@@ -74,6 +75,7 @@ export function Shell() {
             )}
           </div>
         </div>
+        <PageWait />
       </header>
       <main id="content" tabIndex={-1} className="mx-auto w-full max-w-7xl flex-1 px-4 py-8 outline-none">
         <Suspense fallback={<Skeleton className="h-64 w-full" />}>

@@ -1,4 +1,5 @@
 import { lazy, Suspense, useState } from "react";
+import { loadPart } from "@/shell/loading";
 
 export const userButtonClass = "flex min-h-9 max-w-44 items-center gap-2 rounded-control px-3 text-sm hover:bg-sunken";
 
@@ -12,7 +13,7 @@ export function UserName({ name }: { name: string }) {
 }
 
 const load = () => import("@/shell/UserMenu");
-const UserMenu = lazy(async () => ({ default: (await load()).UserMenu }));
+const UserMenu = lazy(async () => ({ default: (await loadPart(load)).UserMenu }));
 
 /** Who one is. The menu under it is fetched when it is asked for: it is more than any page's own script. */
 export function UserButton({ name }: { name: string }) {

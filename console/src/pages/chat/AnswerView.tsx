@@ -9,10 +9,11 @@ import { paths } from "@/paths";
 import type { CodeRequest, Json } from "@/playground/code";
 import { CallProblem } from "@/playground/CallProblem";
 import { CodeButton } from "@/playground/CodeDialog";
+import { loadPart } from "@/shell/loading";
 import { Button, Spinner } from "@/ui/Button";
 import { CopyButton } from "@/ui/CopyButton";
 
-const MarkdownText = lazy(async () => ({ default: (await import("@/ui/Markdown")).MarkdownText }));
+const MarkdownText = lazy(async () => ({ default: (await loadPart(() => import("@/ui/Markdown"))).MarkdownText }));
 
 interface AnswerViewProps {
   customer: string;
