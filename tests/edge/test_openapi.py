@@ -35,6 +35,7 @@ VIDEO_CODES = {
     "undeliverable_files",
 }
 CONSOLE_CODES = {
+    "task_ended",
     "already_exists",
     "too_many_keys",
     "key_revoked",

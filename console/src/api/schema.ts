@@ -1048,6 +1048,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/tasks/{task_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel Task
+         * @description Ask for the end of a task that is under way; one that has ended is never touched.
+         */
+        post: operations["cancel_task"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/tasks/{task_id}/receipt": {
         parameters: {
             query?: never;
@@ -7568,6 +7588,17 @@ export interface operations {
                     "application/json": components["schemas"]["ConsoleError"];
                 };
             };
+            /** @description `forgery_suspected` */
+            403: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
             /** @description `internal_error` */
             500: {
                 headers: {
@@ -8768,6 +8799,17 @@ export interface operations {
                     "application/json": components["schemas"]["ConsoleError"];
                 };
             };
+            /** @description `forgery_suspected` */
+            403: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
             /** @description `internal_error` */
             500: {
                 headers: {
@@ -8971,6 +9013,17 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description How to show who calls: by a key, or by the cookie of a session. */
                     "www-authenticate"?: "Bearer" | "Cookie";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
+            /** @description `forgery_suspected` */
+            403: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9218,6 +9271,17 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description How to show who calls: by a key, or by the cookie of a session. */
                     "www-authenticate"?: "Bearer" | "Cookie";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
+            /** @description `forgery_suspected` */
+            403: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9566,6 +9630,17 @@ export interface operations {
                     "application/json": components["schemas"]["ConsoleError"];
                 };
             };
+            /** @description `forgery_suspected` */
+            403: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
             /** @description `internal_error` */
             500: {
                 headers: {
@@ -9719,6 +9794,17 @@ export interface operations {
                     "application/json": components["schemas"]["ConsoleError"];
                 };
             };
+            /** @description `forgery_suspected` */
+            403: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
             /** @description `internal_error` */
             500: {
                 headers: {
@@ -9785,6 +9871,17 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description How to show who calls: by a key, or by the cookie of a session. */
                     "www-authenticate"?: "Bearer" | "Cookie";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
+            /** @description `forgery_suspected` */
+            403: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10024,6 +10121,17 @@ export interface operations {
                     "application/json": components["schemas"]["ConsoleError"];
                 };
             };
+            /** @description `forgery_suspected` */
+            403: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
             /** @description `internal_error` */
             500: {
                 headers: {
@@ -10101,6 +10209,17 @@ export interface operations {
                     "application/json": components["schemas"]["ConsoleError"];
                 };
             };
+            /** @description `forgery_suspected` */
+            403: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
             /** @description `internal_error` */
             500: {
                 headers: {
@@ -10171,6 +10290,17 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description How to show who calls: by a key, or by the cookie of a session. */
                     "www-authenticate"?: "Bearer" | "Cookie";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
+            /** @description `forgery_suspected` */
+            403: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10263,6 +10393,17 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description How to show who calls: by a key, or by the cookie of a session. */
                     "www-authenticate"?: "Bearer" | "Cookie";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
+            /** @description `forgery_suspected` */
+            403: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10368,6 +10509,17 @@ export interface operations {
                     "application/json": components["schemas"]["ConsoleError"];
                 };
             };
+            /** @description `forgery_suspected` */
+            403: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
             /** @description `not_found` */
             404: {
                 headers: {
@@ -10432,6 +10584,17 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description How to show who calls: by a key, or by the cookie of a session. */
                     "www-authenticate"?: "Bearer" | "Cookie";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
+            /** @description `forgery_suspected` */
+            403: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10507,6 +10670,17 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description How to show who calls: by a key, or by the cookie of a session. */
                     "www-authenticate"?: "Bearer" | "Cookie";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
+            /** @description `forgery_suspected` */
+            403: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10611,6 +10785,17 @@ export interface operations {
                     "application/json": components["schemas"]["ConsoleError"];
                 };
             };
+            /** @description `forgery_suspected` */
+            403: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
             /** @description `not_found` */
             404: {
                 headers: {
@@ -10675,6 +10860,17 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description How to show who calls: by a key, or by the cookie of a session. */
                     "www-authenticate"?: "Bearer" | "Cookie";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
+            /** @description `forgery_suspected` */
+            403: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10799,6 +10995,100 @@ export interface operations {
             };
         };
     };
+    cancel_task: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                task_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskView"];
+                };
+            };
+            /** @description `not_signed_in` */
+            401: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
+                    /** @description How to show who calls: by a key, or by the cookie of a session. */
+                    "www-authenticate"?: "Bearer" | "Cookie";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
+            /** @description `forgery_suspected` */
+            403: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
+            /** @description `task_ended` */
+            409: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
+                    /** @description `false` where trying again cannot help. */
+                    "x-should-retry"?: "false";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
+            /** @description `internal_error` */
+            500: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
+            /** @description `store_unavailable` */
+            503: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
+                    /** @description Seconds after which trying again can help. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
+        };
+    };
     get_task_receipt: {
         parameters: {
             query?: never;
@@ -10831,6 +11121,17 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description How to show who calls: by a key, or by the cookie of a session. */
                     "www-authenticate"?: "Bearer" | "Cookie";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
+            /** @description `forgery_suspected` */
+            403: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -11073,6 +11374,17 @@ export interface operations {
                     "application/json": components["schemas"]["ConsoleError"];
                 };
             };
+            /** @description `forgery_suspected` */
+            403: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
             /** @description `internal_error` */
             500: {
                 headers: {
@@ -11139,6 +11451,17 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description How to show who calls: by a key, or by the cookie of a session. */
                     "www-authenticate"?: "Bearer" | "Cookie";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
+            /** @description `forgery_suspected` */
+            403: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -11357,6 +11680,17 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description How to show who calls: by a key, or by the cookie of a session. */
                     "www-authenticate"?: "Bearer" | "Cookie";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
+            /** @description `forgery_suspected` */
+            403: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
