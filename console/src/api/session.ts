@@ -1,35 +1,109 @@
-/** Who is signed in. */
+/** Who is signed in, and whose data this tab holds. */
 
 import { useQuery } from "@tanstack/react-query";
-import { api, call, keepToken, type Schemas } from "@/api/client";
+import { useSyncExternalStore } from "react";
+import { api, call, keepToken, onSessionEnd, type Schemas, whenSessionChanges } from "@/api/client";
 import { queries } from "@/api/queries";
+import { forgetPrivate } from "@/lib/privacy";
 import { forgetKeys } from "@/playground/key";
 
 export type Session = Schemas["CurrentSession"];
+export type Customer = NonNullable<Session["customer"]>;
+
+/** Whose tab this is, and what has become of the session meanwhile. */
+export interface Tab {
+  /** Who has signed in here; what is shown and typed is theirs. */
+  owner: Customer | null;
+  /** The owner's session goes on, has ended, or another customer has signed in, in another window of this browser. */
+  now: "same" | "ended" | "other";
+  other: Customer | null;
+}
 
 export const sessionKey = ["session"] as const;
+const NOBODY: Tab = { owner: null, now: "same", other: null };
+
+let tab: Tab = NOBODY;
+const listeners = new Set<() => void>();
+
+function setTab(next: Tab): void {
+  tab = next;
+  for (const listener of listeners) listener();
+}
 
 /** Ask, and keep the token for what changes anything. */
 export async function loadSession(): Promise<Session> {
-  return keepSession(await call(() => api.GET("/api/auth/session")));
+  const heard = await call(() => api.GET("/api/auth/session"));
+  // Another customer's session is not taken over by itself: what the tab shows stays its owner's.
+  return hear(heard) ? heard : (queries.getQueryData<Session>(sessionKey) ?? heard);
 }
 
-/** Every answer that tells of the session goes through here. */
-export function keepSession(session: Session): Session {
-  keepToken(session.csrf_token);
+/** What the API says about the session; whether the tab goes on in it. */
+function hear(session: Session): boolean {
+  const { customer } = session;
+  if (customer && tab.owner && customer.id !== tab.owner.id) {
+    setTab({ ...tab, now: "other", other: customer });
+    return false;
+  }
+  adopt(session);
+  return true;
+}
+
+whenSessionChanges(hear);
+onSessionEnd(() => {
+  if (tab.owner) setTab({ ...tab, now: "ended", other: null });
+});
+
+function adopt(session: Session): void {
+  const { customer } = session;
+  const hasEnded = customer === null && tab.owner !== null;
+  const isBack = customer !== null && tab.owner !== null && tab.now !== "same";
+  keepToken(session.csrf_token, customer?.id ?? null);
   queries.setQueryData(sessionKey, session);
+  setTab(hasEnded ? { ...tab, now: "ended", other: null } : { owner: customer, now: "same", other: null });
+  if (isBack) void queries.invalidateQueries({ predicate: (one) => one.queryKey[0] !== sessionKey[0] });
+}
+
+/** Every answer that tells who has just signed in, or shown to be at hand, goes through here: the tab is theirs. */
+export function keepSession(session: Session): Session {
+  if (tab.owner && session.customer?.id !== tab.owner.id) forgetOwner();
+  adopt(session);
   return session;
+}
+
+/** Nothing of the customer stays in this tab. */
+function forgetOwner(): void {
+  forgetKeys();
+  forgetPrivate();
+  setTab(NOBODY);
+  queries.getMutationCache().clear();
+  queries.removeQueries({ predicate: (one) => one.queryKey[0] !== sessionKey[0] });
 }
 
 /** The session, as it was last heard of. */
 export function useSession() {
-  return useQuery({ queryKey: sessionKey, queryFn: loadSession, staleTime: 60_000 });
+  return useQuery({ queryKey: sessionKey, queryFn: loadSession, staleTime: 60_000, refetchOnWindowFocus: "always" });
+}
+
+/** Whose tab this is. */
+export function useTab(): Tab {
+  return useSyncExternalStore(
+    (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    () => tab,
+  );
+}
+
+/** Go on as whoever is signed in now, with nothing of who was before. */
+export async function goOnAsOther(): Promise<void> {
+  const heard = await call(() => api.GET("/api/auth/session"));
+  keepSession(heard);
 }
 
 /** Sign out; nothing of the customer stays in memory. */
 export async function signOut(): Promise<void> {
   await call(() => api.DELETE("/api/auth/session"));
-  forgetKeys();
+  forgetOwner();
   await loadSession();
-  queries.removeQueries({ predicate: (one) => one.queryKey[0] !== sessionKey[0] });
 }

@@ -1,8 +1,9 @@
 import { Menu } from "@base-ui/react/menu";
 import { useState } from "react";
 import { useNavigate } from "react-router";
+import { changeProfile } from "@/api/account";
 import { signOut } from "@/api/session";
-import { chooseLanguage, useLanguage, useTexts } from "@/i18n";
+import { chooseLanguage, type Language, useLanguage, useTexts } from "@/i18n";
 import { paths } from "@/paths";
 import { chooseTheme, chosenTheme, type Theme } from "@/theme";
 
@@ -26,6 +27,12 @@ export function UserMenu({ name }: { name: string }) {
     chooseTheme(value);
   }
 
+  /** Here and now, and for messages; where that cannot be kept, what is shown is still as it was chosen. */
+  async function speak(chosen: Language): Promise<void> {
+    await chooseLanguage(chosen);
+    await changeProfile({ language: chosen }).catch(() => undefined);
+  }
+
   return (
     <Menu.Root>
       <Menu.Trigger className="flex min-h-9 max-w-44 items-center gap-2 rounded-control px-3 text-sm hover:bg-sunken">
@@ -41,7 +48,7 @@ export function UserMenu({ name }: { name: string }) {
             <Menu.Item className={itemClass} onClick={() => void navigate(paths.settings())}>
               {t("settings")}
             </Menu.Item>
-            <Menu.Item className={itemClass} onClick={() => void chooseLanguage(language === "zh" ? "en" : "zh")}>
+            <Menu.Item className={itemClass} onClick={() => void speak(language === "zh" ? "en" : "zh")}>
               {language === "zh" ? "English" : "中文"}
             </Menu.Item>
             <Menu.RadioGroup value={theme} onValueChange={choose} aria-label={t("theme")}>

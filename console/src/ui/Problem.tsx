@@ -1,5 +1,5 @@
 import type { ReactNode } from "react";
-import { ApiError, OfflineError } from "@/api/errors";
+import { ApiError, isToldElsewhere, OfflineError } from "@/api/errors";
 import { useTexts } from "@/i18n";
 import { Button } from "@/ui/Button";
 
@@ -19,10 +19,11 @@ export function problemOf(error: unknown, param: string): string | null {
   return error.param === param || error.param.startsWith(`${param}.`) ? error.message : null;
 }
 
-/** An error as a part of a page, with what to do next. */
+/** An error as a part of a page, with what to do next; nothing where a dialog asks about it. */
 export function Problem({ error, onRetry, children }: { error: unknown; onRetry?: () => void; children?: ReactNode }) {
   const t = useTexts("common");
   const text = useProblemText();
+  if (isToldElsewhere(error)) return null;
   return (
     <div role="alert" className="flex flex-wrap items-center gap-3 rounded-card bg-bad-soft px-4 py-3 text-sm">
       <div className="min-w-0 flex-1">

@@ -24,6 +24,14 @@ export const shell = area({
   themeLight: ["浅色", "Light"],
   themeDark: ["深色", "Dark"],
   language: ["语言", "Language"],
+  otherTitle: ["登录的账户已更换", "Another account is signed in"],
+  otherHint: [
+    "此浏览器的另一个窗口已登录 {{other}}，而这一页属于 {{owner}}。这里不会显示或操作 {{other}} 的任何内容。要继续这一页，请在另一个窗口重新登录 {{owner}}。",
+    "{{other}} has signed in in another window of this browser; this page is {{owner}}'s. Nothing of {{other}} is shown or changed here. To go on with this page, sign in as {{owner}} again in the other window.",
+  ],
+  otherStay: ["留在此页", "Stay on this page"],
+  otherShow: ["查看", "Look"],
+  otherGo: ["以 {{other}} 继续", "Go on as {{other}}"],
   ended: ["登录已过期", "Your session has ended"],
   endedHint: ["重新登录后，这里填写的内容都会保留。", "Sign in again; nothing that you have typed here is lost."],
 });

@@ -3,6 +3,7 @@ import { STATES, type TaskFilter } from "@/api/tasks";
 import { BOOKS, OPERATIONS } from "@/api/usage";
 import { useTexts } from "@/i18n";
 import { useWords } from "@/i18n/words";
+import type { RangeFault } from "@/lib/days";
 import { useFilters } from "@/lib/filters";
 import { Button } from "@/ui/Button";
 import { SelectField, TextField } from "@/ui/Field";
@@ -10,11 +11,12 @@ import { SelectField, TextField } from "@/ui/Field";
 const NAMES = ["state", "key", "model", "operation", "book", "from", "to"] as const;
 
 /** What is looked at; all of it is in the address. */
-export function TaskFilters({ where, models }: { where: TaskFilter; models: readonly string[] }) {
+export function TaskFilters({ where, fault, models }: { where: TaskFilter; fault: RangeFault | null; models: readonly string[] }) {
   const t = useTexts("tasks");
   const word = useWords();
   const filters = useFilters();
   const keys = useKeyNames();
+  const problem = (at: RangeFault["at"]) => fault?.at === at && t(fault.why === "order" ? "wrongDays" : "wrongYear");
   const all = ["", t("all")] as const;
   const names = [...new Set([...(where.model ? [where.model] : []), ...models])];
 
@@ -37,8 +39,8 @@ export function TaskFilters({ where, models }: { where: TaskFilter; models: read
         {choice("model", names.map((one) => [one, one]))}
         {choice("operation", OPERATIONS.filter((one) => one !== "chat").map((one) => [one, word(one)]))}
         {choice("key", [...(keys.data ?? [])].map(([id, key]) => [id, key.name]))}
-        <TextField label={t("from")} type="date" value={where.from ?? ""} onChange={(event) => filters.change({ from: event.target.value })} />
-        <TextField label={t("to")} type="date" value={where.to ?? ""} onChange={(event) => filters.change({ to: event.target.value })} />
+        <TextField label={t("from")} type="date" problem={problem("from") || null} value={where.from ?? ""} onChange={(event) => filters.change({ from: event.target.value })} />
+        <TextField label={t("to")} type="date" problem={problem("to") || null} value={where.to ?? ""} onChange={(event) => filters.change({ to: event.target.value })} />
       </div>
       {NAMES.some((name) => where[name] !== null) && (
         <Button tone="quiet" className="mt-2" onClick={() => filters.change(Object.fromEntries(NAMES.map((name) => [name, null])))}>

@@ -5,11 +5,15 @@ import { useWords } from "@/i18n/words";
 import { useFilters } from "@/lib/filters";
 import { Button } from "@/ui/Button";
 import { SelectField, TextField } from "@/ui/Field";
-import { problemOf } from "@/ui/Problem";
 import { Segments } from "@/ui/Segments";
 
+export interface DaysFault {
+  at: "from" | "to";
+  text: string;
+}
+
 /** What is looked at; all of it is in the address. */
-export function UsageFilters({ where }: { where: UsageFilter }) {
+export function UsageFilters({ where, fault }: { where: UsageFilter; fault: DaysFault | null }) {
   const t = useTexts("usage");
   const word = useWords();
   const filters = useFilters();
@@ -38,10 +42,10 @@ export function UsageFilters({ where }: { where: UsageFilter }) {
           label={t("from")}
           type="date"
           value={where.from}
-          problem={where.from > where.to ? t("wrongDays") : problemOf(byModel.error, "from")}
+          problem={fault?.at === "from" ? fault.text : null}
           onChange={(event) => filters.change({ from: event.target.value })}
         />
-        <TextField label={t("to")} type="date" value={where.to} onChange={(event) => filters.change({ to: event.target.value })} />
+        <TextField label={t("to")} type="date" value={where.to} problem={fault?.at === "to" ? fault.text : null} onChange={(event) => filters.change({ to: event.target.value })} />
         <SelectField
           label={t("key")}
           value={where.key ?? ""}
