@@ -1,5 +1,6 @@
 import { useRouteError } from "react-router";
 import { useTexts } from "@/i18n";
+import { useTitle } from "@/lib/title";
 import { paths } from "@/paths";
 import { ButtonLink } from "@/ui/Button";
 import { Empty } from "@/ui/Card";
@@ -17,6 +18,7 @@ export function ErrorPage() {
 
 export function NotFoundPage() {
   const t = useTexts("common");
+  useTitle(t("notFound"));
   return (
     <Empty title={t("notFound")}>
       <p className="mb-4">{t("notFoundHint")}</p>

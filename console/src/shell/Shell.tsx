@@ -1,9 +1,10 @@
-import { lazy, Suspense, useState } from "react";
+import { lazy, Suspense, useRef, useState } from "react";
 import { Link, NavLink, Outlet } from "react-router";
 import { useSession } from "@/api/session";
 import { chooseLanguage, useLanguage, useTexts } from "@/i18n";
 import mark from "@/mark.svg";
 import { paths } from "@/paths";
+import { Arrival } from "@/shell/Arrival";
 import { Button, ButtonLink } from "@/ui/Button";
 import { Skeleton } from "@/ui/Card";
 
@@ -14,6 +15,7 @@ const UserMenu = lazy(async () => ({ default: (await import("@/shell/UserMenu"))
 export function Shell() {
   const t = useTexts("shell");
   const [isOpen, setOpen] = useState(false);
+  const content = useRef<HTMLElement>(null);
   const session = useSession();
   const isIn = Boolean(session.data?.customer);
   const name = session.data?.customer?.name || session.data?.customer?.mobile || "";
@@ -79,7 +81,8 @@ export function Shell() {
           </div>
         </div>
       </header>
-      <main id="content" tabIndex={-1} className="mx-auto w-full max-w-7xl flex-1 px-4 py-8 outline-none">
+      <Arrival at={content} />
+      <main ref={content} id="content" tabIndex={-1} className="mx-auto w-full max-w-7xl flex-1 px-4 py-8 outline-none">
         <Suspense fallback={<Skeleton className="h-64 w-full" />}>
           <Outlet />
         </Suspense>
