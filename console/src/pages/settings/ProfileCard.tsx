@@ -37,7 +37,7 @@ function ProfileForm({ of: profile }: { of: Profile }) {
 
   const saving = useMutation({
     mutationFn: async (changes: Edits) => {
-      await changeProfile(patchOf(changes));
+      if (Object.keys(changes).length > 0) await changeProfile(patchOf(changes));
       if (isLanguage(changes.language)) await chooseLanguage(changes.language);
     },
     // What is typed while it is saved stays an edit.
