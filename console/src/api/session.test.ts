@@ -31,6 +31,8 @@ async function opened() {
   return { ...client, ...session, queries, balance };
 }
 
+vi.setConfig({ testTimeout: 30_000 }); // each test loads all modules anew
+
 beforeEach(() => {
   vi.resetModules();
   platformOf = platform();
