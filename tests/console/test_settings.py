@@ -55,7 +55,7 @@ def test_an_authenticator_is_set_up_and_its_recovery_codes_are_shown_once(signed
     page.get_by_label("The six digits that it shows").fill(shown(secret))
     visitor.expected.append("503: GET")
     for address in ("**/api/auth/session", "**/api/profile"):  # the codes do not hang on what is asked next
-        page.route(address, lambda route: route.fulfill(status=503) if route.request.method == "GET" else route.fallback())
+        page.route(address, lambda one: one.fulfill(status=503) if one.request.method == "GET" else one.fallback())
     page.get_by_role("button", name="Turn on").click()
     codes = page.get_by_test_id("recovery-codes").get_by_role("listitem")
     expect(codes).to_have_count(10)

@@ -63,14 +63,18 @@ export function useTask(id: string) {
   });
 }
 
-/** Delete a task that has ended. */
+/** Delete a task that has ended; whoever shows it forgets it then. */
 export async function deleteTask(id: string, signal: AbortSignal): Promise<void> {
   try {
     await call(() => api.DELETE("/api/tasks/{task_id}", { params: { path: { task_id: id } }, signal }));
-    queries.removeQueries({ queryKey: [TASKS, "one", id] });
   } finally {
     void queries.invalidateQueries({ queryKey: [TASKS, "list"] });
   }
+}
+
+/** It is gone, and not shown any more. */
+export function forgetTask(id: string): void {
+  queries.removeQueries({ queryKey: [TASKS, "one", id] });
 }
 
 /** Ask for the end of a task; refused with `task_ended` once it has ended. */

@@ -2,8 +2,8 @@
 
 Two cookies, both out of reach of scripts: one names the browser, from its first request on, and one the session. What
 changes anything must come from our own origin (`Sec-Fetch-Site`, or else `Origin`), and show in `X-CSRF-Token` what
-only our own page could read from `GET /api/auth/session`. A page that only reads may show it too: then it gets nothing of
-another session, such as one that was begun in another window meanwhile.
+only our own page could read from `GET /api/auth/session`. A page that only reads may show it too: then it gets
+nothing of another session, such as one that was begun in another window meanwhile.
 """
 
 import hmac
