@@ -6,18 +6,23 @@ import type { components, paths } from "@/api/schema";
 
 export type Schemas = components["schemas"];
 
+/** Has the session begun again, if that can be; whether it was. */
+type Revival = () => Promise<boolean>;
+
 let csrfToken = "";
-const onEnd = new Set<() => void>();
+let revive: Revival | null = null;
 
 /** Take over the token that the last answer about the session has given. */
 export function keepToken(token: string): void {
   csrfToken = token;
 }
 
-/** Be told when the API says that nobody is signed in any more. */
-export function onSessionEnd(listener: () => void): () => void {
-  onEnd.add(listener);
-  return () => onEnd.delete(listener);
+/** What to do when the API says that nobody is signed in any more: calls wait for it, and then go on. */
+export function onSessionEnd(revival: Revival): () => void {
+  revive = revival;
+  return () => {
+    if (revive === revival) revive = null;
+  };
 }
 
 const withToken: Middleware = {
@@ -36,15 +41,23 @@ interface Answer<T> {
   response: Response;
 }
 
-/** The data of an answer; throws `ApiError` or `OfflineError`. A forged-looking call is tried again with a new token. */
-export async function call<T>(request: () => Promise<Answer<T>>): Promise<T> {
+interface Options {
+  /** Whether somebody may be asked to sign in again for it. */
+  mayAsk?: boolean;
+}
+
+/**
+ * The data of an answer; throws `ApiError` or `OfflineError`. A forged-looking call is tried again with a new token, and one
+ * whose session has ended once that has begun again.
+ */
+export async function call<T>(request: () => Promise<Answer<T>>, { mayAsk = true }: Options = {}): Promise<T> {
   const before = csrfToken;
   let answer = await attempt(request);
   const isForged = answer.response.status === 403 && codeOf(answer.error) === "forgery_suspected";
   // The token may have come while the call was under way; else it is asked for.
   if (isForged && (csrfToken !== before || (await renewToken()))) answer = await attempt(request);
+  if (answer.response.status === 401 && mayAsk && (await revive?.())) answer = await attempt(request);
   if (answer.response.ok) return answer.data as T;
-  if (answer.response.status === 401) for (const listener of onEnd) listener();
   throw toApiError(answer.response, answer.error);
 }
 

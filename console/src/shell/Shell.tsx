@@ -4,11 +4,13 @@ import { useSession } from "@/api/session";
 import { chooseLanguage, useLanguage, useTexts } from "@/i18n";
 import mark from "@/mark.svg";
 import { paths } from "@/paths";
+import { loadPart } from "@/shell/loading";
+import { PageWait } from "@/shell/PageWait";
 import { Button, ButtonLink } from "@/ui/Button";
 import { Skeleton } from "@/ui/Card";
 
 /** Only who is signed in needs it. */
-const UserMenu = lazy(async () => ({ default: (await import("@/shell/UserMenu")).UserMenu }));
+const UserMenu = lazy(async () => ({ default: (await loadPart(() => import("@/shell/UserMenu"))).UserMenu }));
 
 /** The frame of every page: where one is, where one can go, and who one is. */
 export function Shell() {
@@ -78,6 +80,7 @@ export function Shell() {
             )}
           </div>
         </div>
+        <PageWait />
       </header>
       <main id="content" tabIndex={-1} className="mx-auto w-full max-w-7xl flex-1 px-4 py-8 outline-none">
         <Suspense fallback={<Skeleton className="h-64 w-full" />}>
