@@ -115,6 +115,7 @@ export function SignInForm({ onDone, only }: SignInFormProps) {
         autoComplete="tel"
         inputMode="tel"
         required
+        {...(only !== undefined && { tabIndex: -1 })} // the focus begins with what can be done
         readOnly={only !== undefined || (sent !== null && !isByPassword)}
       />
       {sent && !isByPassword && (

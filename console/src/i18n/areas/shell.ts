@@ -35,7 +35,7 @@ export const shell = area({
   ended: ["登录已过期", "Your session has ended"],
   signedOut: ["已在其他标签页退出登录", "You have signed out in another tab"],
   leave: ["换用其他账号", "Another account"],
-  leaveHint: ["这里未保存的内容将丢弃。", "What is not saved here is lost."],
+  leaveHint: ["换用其他账号时，这里未保存的内容将丢弃。", "With another account, what is not saved here is lost."],
   signOutFailed: ["未能退出登录", "You are still signed in"],
   endedHint: ["重新登录后，这里填写的内容都会保留。", "Sign in again; nothing that you have typed here is lost."],
 });
