@@ -87,7 +87,7 @@ async def test_tasks_under_way_and_failed_ones(place: Place) -> None:
     assert (found["charge"], found["ended_at"], found["price"]["version"]) == ("0.00", None, 1)
     await place.market.fail(await place.market.claim(submitted))
     found = await place.get(f"/api/tasks/{submitted.task.id}")
-    assert found["error"] == {"code": "failed", "message": "refused"}
+    assert found["error"] == {"code": "failed", "reason": "content_policy_violation", "message": "refused"}
     assert (found["charge"], found["arithmetic"]) == ("0.00", None)
 
 

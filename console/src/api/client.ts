@@ -12,9 +12,12 @@ interface Known {
   customer: string | null;
 }
 
+/** Has the session begun again, if that can be; whether it was. */
+type Revival = () => Promise<boolean>;
+
 const TOKEN_HEADER = "x-csrf-token";
 let known: Known = { token: "", customer: null };
-const onEnd = new Set<() => void>();
+let revive: Revival | null = null;
 let onAnother: (session: Schemas["CurrentSession"]) => boolean = () => false;
 
 /** Take over the token that an answer about the session has given, and whose it is. */
@@ -22,10 +25,12 @@ export function keepToken(token: string, customer: string | null): void {
   known = { token, customer };
 }
 
-/** Be told when the API says that nobody is signed in any more. */
-export function onSessionEnd(listener: () => void): () => void {
-  onEnd.add(listener);
-  return () => onEnd.delete(listener);
+/** What to do when the API says that nobody is signed in any more: calls wait for it, and then go on. */
+export function onSessionEnd(revival: Revival): () => void {
+  revive = revival;
+  return () => {
+    if (revive === revival) revive = null;
+  };
 }
 
 /** Who decides whether what this page shows and does may go on in another session than it knows. */
@@ -50,11 +55,17 @@ interface Answer<T> {
   response: Response;
 }
 
+interface Options {
+  /** Whether somebody may be asked to sign in again for it. */
+  mayAsk?: boolean;
+}
+
 /**
  * The data of an answer; throws `ApiError`, `OfflineError` or `OtherCustomerError`. A call that looks forged, as the
- * session is another one now, is tried again with its token: if it is still the same customer's.
+ * session is another one now, is tried again with its token: if it is still the same customer's. One whose session has
+ * ended goes on once that has begun again.
  */
-export async function call<T>(request: () => Promise<Answer<T>>): Promise<T> {
+export async function call<T>(request: () => Promise<Answer<T>>, { mayAsk = true }: Options = {}): Promise<T> {
   const before = known;
   let answer = await attempt(request);
   if (isForged(answer)) {
@@ -63,9 +74,9 @@ export async function call<T>(request: () => Promise<Answer<T>>): Promise<T> {
     requireSame(before.customer);
     if (known.token !== before.token) answer = await attempt(request);
   }
+  if (answer.response.status === 401 && mayAsk && (await revive?.())) answer = await attempt(request);
   requireSame(before.customer); // what was asked for one customer is nothing to another
   if (answer.response.ok) return answer.data as T;
-  if (answer.response.status === 401) for (const listener of onEnd) listener();
   throw toApiError(answer.response, answer.error);
 }
 

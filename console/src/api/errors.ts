@@ -3,6 +3,8 @@
 /** An answer that is no success. */
 export class ApiError extends Error {
   override readonly name = "ApiError";
+  /** When it came, in milliseconds. */
+  readonly at = Date.now();
 
   constructor(
     readonly status: number,
@@ -47,8 +49,16 @@ export class OfflineError extends Error {
   override readonly name = "OfflineError";
 }
 
+interface Said {
+  code?: unknown;
+  message?: unknown;
+  param?: unknown;
+  type?: unknown;
+}
+
 interface Body {
-  error?: { code?: unknown; message?: unknown; param?: unknown; type?: unknown };
+  /** llmage has a text only. */
+  error?: Said | string;
   message?: unknown;
 }
 
@@ -57,7 +67,7 @@ const text = (value: unknown): string | null => (typeof value === "string" && va
 /** The error of an answer: of the console's dialect, OpenAI's, or llmage's. */
 export function toApiError(response: Response, body: unknown): ApiError {
   const found = (typeof body === "object" && body !== null ? body : {}) as Body;
-  const error = found.error ?? {};
+  const error = typeof found.error === "string" ? { message: found.error } : (found.error ?? {});
   const wait = Number(response.headers.get("retry-after"));
   return new ApiError(
     response.status,

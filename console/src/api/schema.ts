@@ -2637,6 +2637,11 @@ export interface components {
              */
             resend_after_seconds: number;
             /**
+             * Attempts Max
+             * @description After so many wrong codes it does not count any more.
+             */
+            attempts_max: number;
+            /**
              * Outbox
              * @description The page that shows the code, in development, where no SMS is sent.
              */
@@ -3022,6 +3027,11 @@ export interface components {
              * @description `failed`, `canceled` or `expired`.
              */
             code: string;
+            /**
+             * Reason
+             * @description `content_policy_violation`, `invalid_request` or `provider_unavailable`, of one that has failed; else the code.
+             */
+            reason: string;
             /** Message */
             message: string;
         };

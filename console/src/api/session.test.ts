@@ -66,7 +66,7 @@ it("a session that has ended is told, and what was heard stays for its owner", a
   const page = await opened();
   page.queries.setQueryData(["keys", "list"], "of A");
   platformOf.state.cookie = null;
-  const ended = vi.fn();
+  const ended = vi.fn(() => Promise.resolve(false));
   page.onSessionEnd(ended);
   await expect(page.balance()).rejects.toMatchObject({ code: "not_signed_in" });
   expect(ended).toHaveBeenCalledOnce();

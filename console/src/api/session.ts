@@ -2,10 +2,12 @@
 
 import { useQuery } from "@tanstack/react-query";
 import { useSyncExternalStore } from "react";
-import { api, call, keepToken, onSessionEnd, type Schemas, whenSessionChanges } from "@/api/client";
+import { api, call, keepToken, type Schemas, whenSessionChanges } from "@/api/client";
+import { ApiError } from "@/api/errors";
 import { queries } from "@/api/queries";
 import { forgetPrivate } from "@/lib/privacy";
-import { forgetKeys } from "@/playground/key";
+import { onTabs, tellTabs } from "@/lib/tabs";
+import { forgetKeys, revokeKeys, shareKeys } from "@/playground/key";
 
 export type Session = Schemas["CurrentSession"];
 export type Customer = NonNullable<Session["customer"]>;
@@ -49,9 +51,6 @@ function hear(session: Session): boolean {
 }
 
 whenSessionChanges(hear);
-onSessionEnd(() => {
-  if (tab.owner) setTab({ ...tab, now: "ended", other: null });
-});
 
 function adopt(session: Session): void {
   const { customer } = session;
@@ -70,10 +69,21 @@ export function keepSession(session: Session): Session {
   return session;
 }
 
-/** Nothing of the customer stays in this tab. */
-function forgetOwner(): void {
+/** Somebody has signed in here: the other tabs may go on. */
+export function begin(session: Session): void {
+  keepSession(session);
+  if (session.customer) tellTabs({ kind: "signed-in", customer: session.customer.id });
+}
+
+/** Nothing of the customer stays in this tab's storage. */
+export function forgetStored(): void {
   forgetKeys();
   forgetPrivate();
+}
+
+/** Nothing of the customer stays in this tab. */
+function forgetOwner(): void {
+  forgetStored();
   setTab(NOBODY);
   queries.getMutationCache().clear();
   queries.removeQueries({ predicate: (one) => one.queryKey[0] !== sessionKey[0] });
@@ -101,9 +111,29 @@ export async function goOnAsOther(): Promise<void> {
   keepSession(heard);
 }
 
-/** Sign out; nothing of the customer stays in memory. */
-export async function signOut(): Promise<void> {
-  await call(() => api.DELETE("/api/auth/session"));
+/**
+ * Sign out, here and in the browser's other tabs: the playground's keys end, and nothing stays in memory. `leave` goes to a
+ * page for everybody, once it is done.
+ */
+export async function signOut(leave: () => void | Promise<void>): Promise<void> {
+  const customer = tab.owner?.id ?? "";
+  try {
+    await revokeKeys(customer);
+    await call(() => api.DELETE("/api/auth/session"), { mayAsk: false });
+  } catch (error) {
+    if (!(error instanceof ApiError && error.status === 401)) throw error; // else it is over already
+  }
+  tellTabs({ kind: "signed-out", customer });
+  await leave();
   forgetOwner();
   await loadSession();
+}
+
+/** Follow what happens in other tabs; for as long as the page is open. */
+export function followTabs(): void {
+  shareKeys();
+  onTabs(({ kind }) => {
+    if (kind === "signed-out") forgetKeys();
+    if (kind === "signed-out" || kind === "signed-in") void queries.invalidateQueries({ queryKey: sessionKey });
+  });
 }

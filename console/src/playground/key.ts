@@ -1,11 +1,14 @@
 /**
  * The playground's own API key. Cookies do not reach the published API, so the playground is a client like any other: it
- * makes a key for some hours, and keeps it in this tab only.
+ * makes a key for some hours. The open tabs of a browser share one for each book; it is kept in them only, and revoked when
+ * its customer signs out in any of them.
  */
 
 import { useSyncExternalStore } from "react";
 import { api, call } from "@/api/client";
 import { ApiError } from "@/api/errors";
+import { onTabs, tellTabs } from "@/lib/tabs";
+import { forgetMade, keysBefore, keysOf, noteMade } from "@/playground/made";
 
 export type Book = "live" | "test";
 
@@ -27,13 +30,14 @@ export interface PlaygroundKey extends Access {
 const NAME = "Playground";
 const LIFE_MS = 8 * 3_600_000;
 const SPARE_MS = 60_000;
+const ANSWER_MS = 80; // other tabs of this browser answer at once, or are asleep
 const PAGE = 200;
 const place = (book: Book): string => `yuanjing.playground.${book}`;
 
 const making = new Map<Book, Promise<PlaygroundKey>>();
 const listeners = new Set<() => void>();
 
-/** The key of the tab, made if there is none that is of use. */
+/** The key of the tabs, made if there is none that is of use. */
 export async function playgroundKey(access: Access): Promise<PlaygroundKey> {
   return kept(access) ?? (await makeOnce(access, false));
 }
@@ -49,6 +53,22 @@ export async function replaceKey(access: Access, refused: string): Promise<Playg
 export function forgetKeys(): void {
   for (const book of ["live", "test"] as const) sessionStorage.removeItem(place(book));
   for (const listener of listeners) listener();
+}
+
+/** End all keys that this browser has made for a customer who is about to sign out. */
+export async function revokeKeys(customer: string): Promise<void> {
+  await revoke(keysOf(customer));
+  forgetKeys();
+}
+
+/** Share the key with the other tabs; for as long as the page is open. */
+export function shareKeys(): void {
+  onTabs((said) => {
+    if (said.kind === "key") keep(said.key);
+    if (said.kind !== "key-wanted") return;
+    const mine = kept(said);
+    if (mine) tellTabs({ kind: "key", key: mine });
+  });
 }
 
 /** The key that is in use, as far as there is one. */
@@ -67,6 +87,11 @@ function kept(access: Access): PlaygroundKey | null {
   return text === null ? null : read(text, access);
 }
 
+function keep(key: PlaygroundKey): void {
+  sessionStorage.setItem(place(key.book), JSON.stringify(key));
+  for (const listener of listeners) listener();
+}
+
 /** What was kept, unless it is another customer's, or nearly over. */
 function read(text: string, access: Access): PlaygroundKey | null {
   const found = JSON.parse(text) as PlaygroundKey;
@@ -77,9 +102,16 @@ function read(text: string, access: Access): PlaygroundKey | null {
 function makeOnce(access: Access, isReplacement: boolean): Promise<PlaygroundKey> {
   const running = making.get(access.book);
   if (running) return running;
-  const made = make(access, isReplacement).finally(() => making.delete(access.book));
+  const made = (isReplacement ? make(access, true) : find(access)).finally(() => making.delete(access.book));
   making.set(access.book, made);
   return made;
+}
+
+/** Another tab's, or else a new one. */
+async function find(access: Access): Promise<PlaygroundKey> {
+  tellTabs({ kind: "key-wanted", ...access });
+  await new Promise((done) => setTimeout(done, ANSWER_MS));
+  return kept(access) ?? (await make(access, false));
 }
 
 async function make(access: Access, isReplacement: boolean): Promise<PlaygroundKey> {
@@ -93,9 +125,23 @@ async function make(access: Access, isReplacement: boolean): Promise<PlaygroundK
   });
   const { id, key, prefix } = made;
   const found: PlaygroundKey = { ...access, id, key, prefix, expiresAt, isReplacement };
-  sessionStorage.setItem(place(access.book), JSON.stringify(found));
-  for (const listener of listeners) listener();
+  noteMade({ id, customer: access.customer, book: access.book, expiresAt });
+  keep(found);
+  tellTabs({ kind: "key", key: found });
+  void revoke(keysBefore(id)).catch(() => undefined); // they end by themselves, or with the next sign-out
   return found;
+}
+
+/** Revoke some of our own keys; one that is gone is as good. */
+async function revoke(ids: readonly string[]): Promise<void> {
+  for (const id of ids) {
+    try {
+      await call(() => api.DELETE("/api/keys/{key_id}", { params: { path: { key_id: id } } }), { mayAsk: false });
+    } catch (error) {
+      if (!(error instanceof ApiError && error.status === 404)) throw error;
+    }
+    forgetMade(id);
+  }
 }
 
 /** Our own keys whose time is over count until they are revoked. */
@@ -104,9 +150,7 @@ async function revokeOld(): Promise<void> {
   do {
     const query: { limit: number; after?: string } = after === null ? { limit: PAGE } : { limit: PAGE, after };
     const page = await call(() => api.GET("/api/keys", { params: { query } }));
-    for (const one of page.data)
-      if (one.name === NAME && one.state === "expired")
-        await call(() => api.DELETE("/api/keys/{key_id}", { params: { path: { key_id: one.id } } }));
+    await revoke(page.data.filter((one) => one.name === NAME && one.state === "expired").map((one) => one.id));
     after = page.next;
   } while (after !== null);
 }

@@ -1,6 +1,7 @@
-import type { SentCode } from "@/api/codes";
+import { endOf, type SentCode } from "@/api/codes";
 import { useTexts } from "@/i18n";
 import { useSecondsUntil } from "@/lib/clock";
+import { digitsOf } from "@/lib/digits";
 import { Button } from "@/ui/Button";
 import { TextField } from "@/ui/Field";
 
@@ -14,16 +15,20 @@ interface CodeFieldProps {
   onWhole?: (digits: string) => void;
   onResend: () => void;
   isResending: boolean;
+  /** A proof of work is being made first. */
+  isProving?: boolean;
   problem?: string | null;
 }
 
 /** Where a code by SMS is typed; in development with the way to the page that shows it. */
-export function CodeField({ sent, value, onChange, onWhole, onResend, isResending, problem }: CodeFieldProps) {
+export function CodeField({ sent, value, onChange, onWhole, onResend, isResending, isProving = false, problem }: CodeFieldProps) {
   const t = useTexts("signIn");
   const wait = useSecondsUntil(sent.resendAt);
+  useSecondsUntil(Date.parse(sent.expires_at)); // drawn again when its time is over
+  const end = endOf(sent, Date.now());
 
   function type(text: string): void {
-    const digits = text.replace(/\D/g, "").slice(0, CODE_LENGTH);
+    const digits = digitsOf(text, CODE_LENGTH);
     onChange(digits);
     if (digits.length === CODE_LENGTH && digits !== value) onWhole?.(digits);
   }
@@ -32,12 +37,13 @@ export function CodeField({ sent, value, onChange, onWhole, onResend, isResendin
     <div className="flex flex-col gap-2">
       <TextField
         label={t("code")}
-        problem={problem}
+        problem={end === null ? problem : t(end)}
         value={value}
         onChange={(event) => type(event.target.value)}
         inputMode="numeric"
         autoComplete="one-time-code"
-        className="font-mono text-base tracking-[0.3em]"
+        className="font-mono text-base tracking-[0.3em] disabled:bg-sunken"
+        disabled={end !== null}
         autoFocus
         required
       />
@@ -52,8 +58,8 @@ export function CodeField({ sent, value, onChange, onWhole, onResend, isResendin
         ) : (
           <span />
         )}
-        <Button tone="quiet" disabled={wait > 0} isBusy={isResending} onClick={onResend}>
-          {wait > 0 ? t("resendIn", { seconds: wait }) : t("resend")}
+        <Button tone={end === null ? "quiet" : "plain"} disabled={wait > 0} isBusy={isResending} onClick={onResend}>
+          {isProving ? t("proving") : wait > 0 ? t("resendIn", { seconds: wait }) : t("resend")}
         </Button>
       </div>
     </div>

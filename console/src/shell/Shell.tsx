@@ -5,11 +5,13 @@ import { chooseLanguage, useLanguage, useTexts } from "@/i18n";
 import mark from "@/mark.svg";
 import { paths } from "@/paths";
 import { Arrival } from "@/shell/Arrival";
+import { loadPart } from "@/shell/loading";
+import { PageWait } from "@/shell/PageWait";
 import { Button, ButtonLink } from "@/ui/Button";
 import { Skeleton } from "@/ui/Card";
 
 /** Only who is signed in needs it. */
-const UserMenu = lazy(async () => ({ default: (await import("@/shell/UserMenu")).UserMenu }));
+const UserMenu = lazy(async () => ({ default: (await loadPart(() => import("@/shell/UserMenu"))).UserMenu }));
 
 /** The frame of every page: where one is, where one can go, and who one is. */
 export function Shell() {
@@ -80,6 +82,7 @@ export function Shell() {
             )}
           </div>
         </div>
+        <PageWait />
       </header>
       <Arrival at={content} />
       <main ref={content} id="content" tabIndex={-1} className="mx-auto w-full max-w-7xl flex-1 px-4 py-8 outline-none">

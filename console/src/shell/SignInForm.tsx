@@ -1,43 +1,81 @@
 import { useMutation } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { api, call } from "@/api/client";
-import { type SentCode, sendCode } from "@/api/codes";
+import { afterError, endOf, type SentCode, sendCode } from "@/api/codes";
 import { ApiError } from "@/api/errors";
-import { keepSession, useSession } from "@/api/session";
+import { begin, useSession } from "@/api/session";
 import { useTexts } from "@/i18n";
+import { useSecondsUntil } from "@/lib/clock";
+import { secondFactor } from "@/pages/settings/factor";
 import { CodeField } from "@/shell/CodeField";
+import { forgetCodes, keepCode, keptCode } from "@/shell/sentCodes";
 import { Button } from "@/ui/Button";
 import { CheckField, TextField } from "@/ui/Field";
-import { Problem, problemOf } from "@/ui/Problem";
+import { Problem, problemOf, waitUntil } from "@/ui/Problem";
+
+interface SignInFormProps {
+  onDone: () => void;
+  /** Who has been in: nobody else may go on with what is there. */
+  only?: string;
+}
+
+/** The code that is under way; one of before is taken up again where another cannot be had yet. */
+function useCode(mobile: string) {
+  const [sent, setSent] = useState<SentCode | null>(() => keptCode(mobile || undefined)?.sent ?? null);
+  const [isProving, setProving] = useState(false);
+
+  function keep(code: SentCode): void {
+    keepCode(mobile, code);
+    setSent(code);
+  }
+
+  const sending = useMutation({
+    mutationFn: () => sendCode({ mobile }, () => setProving(true)),
+    onSettled: () => setProving(false),
+    onSuccess: keep,
+    onError: (error) => {
+      const [kept, until] = [keptCode(mobile), waitUntil(error)];
+      if (kept === null || until === null || !(error instanceof ApiError && error.code === "too_many_codes")) return;
+      keep({ ...kept.sent, resendAt: until });
+      sending.reset();
+    },
+  });
+  return { sent, keep, sending, isProving, drop: () => setSent(null) };
+}
 
 /** Number, code, and what else is asked for; calls `onDone` when somebody is signed in. */
-export function SignInForm({ onDone }: { onDone: () => void }) {
+export function SignInForm({ onDone, only }: SignInFormProps) {
   const t = useTexts("signIn");
   const session = useSession();
-  const [mobile, setMobile] = useState("");
+  const [mobile, setMobile] = useState(() => only ?? keptCode()?.mobile ?? "");
   const [isByPassword, setByPassword] = useState(false);
   const [secret, setSecret] = useState("");
   const [second, setSecond] = useState("");
   const [remember, setRemember] = useState(false);
-  const [sent, setSent] = useState<SentCode | null>(null);
+  const { sent, keep, sending, isProving, drop } = useCode(mobile);
+  const wait = useSecondsUntil(waitUntil(sending.error));
 
-  const code = useMutation({
-    mutationFn: () => sendCode({ mobile }),
-    onSuccess: (answer) => {
-      setSecret("");
-      setSent(answer);
-      enter.reset();
-    },
-  });
+  function send(): void {
+    setSecret("");
+    enter.reset();
+    sending.mutate();
+  }
+
   const enter = useMutation({
     mutationFn: (typed: string) => {
       const way = isByPassword ? { password: typed } : { challenge_id: sent?.challenge_id ?? "", code: typed };
-      const factor = !second ? {} : /^\d{6}$/.test(second) ? { totp: second } : { recovery_code: second };
-      return call(() => api.POST("/api/auth/sessions", { body: { mobile, remember, ...way, ...factor } }));
+      return call(() => api.POST("/api/auth/sessions", { body: { mobile, remember, ...way, ...(second && secondFactor(second)) } }));
     },
     onSuccess: (answer) => {
-      keepSession(answer);
+      forgetCodes();
+      begin(answer);
       onDone();
+    },
+    onError: (error) => {
+      const after = isByPassword ? sent : afterError(sent, error);
+      if (after === null || after === sent) return;
+      keep(after);
+      if (endOf(after, Date.now()) !== null) setSecret("");
     },
   });
 
@@ -47,33 +85,39 @@ export function SignInForm({ onDone }: { onDone: () => void }) {
 
   function submit(event: FormEvent): void {
     event.preventDefault();
-    if (!asksSecret) code.mutate();
+    if (!asksSecret) send();
     else enter.mutate(secret);
   }
 
-  const error = enter.error ?? code.error ?? session.error;
+  const error = enter.error ?? sending.error ?? session.error;
   const isAtField = ["mobile", "code", "password"].some((name) => problemOf(error, name));
   return (
     <form className="flex flex-col gap-4" onSubmit={submit} noValidate>
       <TextField
         label={t("mobile")}
-        hint={t("mobileHint")}
+        hint={only ? undefined : t("mobileHint")}
         problem={problemOf(error, "mobile")}
         value={mobile}
-        onChange={(event) => setMobile(event.target.value)}
+        onChange={(event) => {
+          setMobile(event.target.value);
+          sending.reset(); // what was refused was another number's
+        }}
         type="tel"
         autoComplete="tel"
         inputMode="tel"
         required
-        readOnly={sent !== null && !isByPassword}
+        {...(only !== undefined && { tabIndex: -1 })} // the focus begins with what can be done
+        readOnly={only !== undefined || (sent !== null && !isByPassword)}
       />
       {sent && !isByPassword && (
         <>
           <p role="status" className="text-sm text-muted">
             {t("sent", { mobile })}{" "}
-            <button type="button" className="text-accent-ink underline" onClick={() => setSent(null)}>
-              {t("change")}
-            </button>
+            {only === undefined && (
+              <button type="button" className="text-accent-ink underline" onClick={drop}>
+                {t("change")}
+              </button>
+            )}
           </p>
           <CodeField
             sent={sent}
@@ -81,8 +125,9 @@ export function SignInForm({ onDone }: { onDone: () => void }) {
             problem={problemOf(error, "code")}
             onChange={setSecret}
             onWhole={(digits) => !needsSecond && enter.mutate(digits)}
-            onResend={() => code.mutate()}
-            isResending={code.isPending}
+            onResend={send}
+            isResending={sending.isPending}
+            isProving={isProving}
           />
         </>
       )}
@@ -110,9 +155,14 @@ export function SignInForm({ onDone }: { onDone: () => void }) {
       {asksSecret && (
         <CheckField label={t("remember")} checked={remember} onChange={(event) => setRemember(event.target.checked)} />
       )}
-      {error && !isAtField && <Problem error={error} />}
-      <Button type="submit" tone="primary" isBusy={code.isPending || enter.isPending} disabled={!mobile || !session.data}>
-        {asksSecret ? t("submit") : code.isPending ? t("sending") : t("send")}
+      {error && !isAtField && <Problem error={error} hasClock={error === sending.error} />}
+      <Button
+        type="submit"
+        tone="primary"
+        isBusy={(sending.isPending && sent === null) || enter.isPending}
+        disabled={!mobile || !session.data || (asksSecret ? !secret : wait > 0)}
+      >
+        {asksSecret ? t("submit") : isProving ? t("proving") : sending.isPending ? t("sending") : wait > 0 ? t("resendIn", { seconds: wait }) : t("send")}
       </Button>
       <div className="flex justify-center">
         <Button
@@ -121,6 +171,7 @@ export function SignInForm({ onDone }: { onDone: () => void }) {
             setByPassword(!isByPassword);
             setSecret("");
             enter.reset();
+            sending.reset();
           }}
         >
           {isByPassword ? t("byCode") : t("byPassword")}

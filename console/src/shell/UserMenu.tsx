@@ -1,4 +1,5 @@
 import { Menu } from "@base-ui/react/menu";
+import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 import { useNavigate } from "react-router";
 import { changeProfile } from "@/api/account";
@@ -6,6 +7,8 @@ import { signOut } from "@/api/session";
 import { chooseLanguage, type Language, useLanguage, useTexts } from "@/i18n";
 import { paths } from "@/paths";
 import { chooseTheme, chosenTheme, type Theme } from "@/theme";
+import { Dialog } from "@/ui/Dialog";
+import { Problem } from "@/ui/Problem";
 
 const itemClass =
   "flex min-h-9 cursor-default items-center rounded-control px-3 text-sm outline-none data-[highlighted]:bg-sunken";
@@ -16,6 +19,7 @@ export function UserMenu({ name }: { name: string }) {
   const language = useLanguage();
   const navigate = useNavigate();
   const [theme, setTheme] = useState(chosenTheme);
+  const leaving = useMutation({ mutationFn: () => signOut(() => navigate(paths.home())) });
   const themes: [Theme, string][] = [
     ["system", t("themeSystem")],
     ["light", t("themeLight")],
@@ -34,37 +38,42 @@ export function UserMenu({ name }: { name: string }) {
   }
 
   return (
-    <Menu.Root>
-      <Menu.Trigger className="flex min-h-9 max-w-44 items-center gap-2 rounded-control px-3 text-sm hover:bg-sunken">
-        <span className="truncate">{name}</span>
-        <span aria-hidden>▾</span>
-      </Menu.Trigger>
-      <Menu.Portal>
-        <Menu.Positioner sideOffset={6} align="end" className="z-40">
-          <Menu.Popup className="min-w-52 rounded-card border border-line bg-raised p-1.5 shadow-raised">
-            <Menu.Item className={itemClass} onClick={() => void navigate(paths.finance())}>
-              {t("finance")}
-            </Menu.Item>
-            <Menu.Item className={itemClass} onClick={() => void navigate(paths.settings())}>
-              {t("settings")}
-            </Menu.Item>
-            <Menu.Item className={itemClass} onClick={() => void speak(language === "zh" ? "en" : "zh")}>
-              {language === "zh" ? "English" : "中文"}
-            </Menu.Item>
-            <Menu.RadioGroup value={theme} onValueChange={choose} aria-label={t("theme")}>
-              {themes.map(([value, label]) => (
-                <Menu.RadioItem key={value} value={value} className={itemClass} closeOnClick={false}>
-                  <Menu.RadioItemIndicator className="mr-2">✓</Menu.RadioItemIndicator>
-                  {label}
-                </Menu.RadioItem>
-              ))}
-            </Menu.RadioGroup>
-            <Menu.Item className={itemClass} onClick={() => void signOut().then(() => navigate(paths.home()))}>
-              {t("signOut")}
-            </Menu.Item>
-          </Menu.Popup>
-        </Menu.Positioner>
-      </Menu.Portal>
-    </Menu.Root>
+    <>
+      <Menu.Root>
+        <Menu.Trigger className="flex min-h-9 max-w-44 items-center gap-2 rounded-control px-3 text-sm hover:bg-sunken">
+          <span className="truncate">{name}</span>
+          <span aria-hidden>▾</span>
+        </Menu.Trigger>
+        <Menu.Portal>
+          <Menu.Positioner sideOffset={6} align="end" className="z-40">
+            <Menu.Popup className="min-w-52 rounded-card border border-line bg-raised p-1.5 shadow-raised">
+              <Menu.Item className={itemClass} onClick={() => void navigate(paths.finance())}>
+                {t("finance")}
+              </Menu.Item>
+              <Menu.Item className={itemClass} onClick={() => void navigate(paths.settings())}>
+                {t("settings")}
+              </Menu.Item>
+              <Menu.Item className={itemClass} onClick={() => void speak(language === "zh" ? "en" : "zh")}>
+                {language === "zh" ? "English" : "中文"}
+              </Menu.Item>
+              <Menu.RadioGroup value={theme} onValueChange={choose} aria-label={t("theme")}>
+                {themes.map(([value, label]) => (
+                  <Menu.RadioItem key={value} value={value} className={itemClass} closeOnClick={false}>
+                    <Menu.RadioItemIndicator className="mr-2">✓</Menu.RadioItemIndicator>
+                    {label}
+                  </Menu.RadioItem>
+                ))}
+              </Menu.RadioGroup>
+              <Menu.Item className={itemClass} onClick={() => leaving.mutate()}>
+                {t("signOut")}
+              </Menu.Item>
+            </Menu.Popup>
+          </Menu.Positioner>
+        </Menu.Portal>
+      </Menu.Root>
+      <Dialog isOpen={leaving.isError} onClose={leaving.reset} title={t("signOutFailed")}>
+        <Problem error={leaving.error} onRetry={() => leaving.mutate()} />
+      </Dialog>
+    </>
   );
 }

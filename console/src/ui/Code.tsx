@@ -4,7 +4,7 @@ import { CopyButton } from "@/ui/CopyButton";
 export function Code({ text, label }: { text: string; label: string }) {
   return (
     <div className="relative rounded-card border border-line bg-sunken">
-      <div className="flex items-center justify-between gap-2 border-b border-line py-1.5 pr-1.5 pl-4">
+      <div className="flex flex-wrap items-center justify-between gap-2 border-b border-line py-1.5 pr-1.5 pl-4">
         <span className="text-xs font-medium text-muted">{label}</span>
         <CopyButton text={text} tone="quiet" />
       </div>

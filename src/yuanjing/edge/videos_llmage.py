@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from yuanjing.domain.dialects import Dialect
 from yuanjing.domain.identity import Caller
 from yuanjing.domain.parameters.values import missing
-from yuanjing.domain.tasks import JsonScalar, TaskState
+from yuanjing.domain.tasks import FailureKind, JsonScalar, TaskState
 from yuanjing.domain.videos import VideoTask
 from yuanjing.edge.auth import AuthenticatedCaller
 from yuanjing.edge.error_docs import KEY_CODES, error_responses
@@ -23,6 +23,14 @@ from yuanjing.edge.video_submit import submit, warn
 from yuanjing.usecases.videos import VideoView
 
 router = APIRouter(prefix="/llmage", tags=["llmage"])
+
+_OURS = "provider_unavailable"
+_REASONS = {
+    FailureKind.INVALID_INPUT: "invalid_request",
+    FailureKind.MODERATED: "content_policy_violation",
+}
+FAILURE_REASONS = frozenset({_OURS, *_REASONS.values()})
+"""Why a provider has not made a video; its trouble with us is none of the customer's business."""
 
 Word = Literal["CREATED", "PENDING", "RUNNING", "SUCCEEDED", "FAILED"]
 
@@ -114,6 +122,13 @@ def to_llmage_task(request: Request, parts: EdgeParts, view: VideoView) -> Llmag
     if made.status == "FAILED":
         made.error = failure_text(task)
     return made
+
+
+def failure_reason(task: VideoTask) -> str:
+    """The same as a code: one of `FAILURE_REASONS`, or how the task has ended."""
+    if task.state is not TaskState.FAILED or task.failure is None:
+        return task.state.value
+    return _REASONS.get(task.failure.kind, _OURS)
 
 
 def failure_text(task: VideoTask) -> str:

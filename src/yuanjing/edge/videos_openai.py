@@ -12,7 +12,7 @@ from yuanjing.domain.identity import Caller
 from yuanjing.domain.money import format_amount
 from yuanjing.domain.parameters import Fields
 from yuanjing.domain.parameters.values import invalid
-from yuanjing.domain.tasks import PROVIDER_CHOOSES, FailureKind, JsonScalar, TaskState
+from yuanjing.domain.tasks import PROVIDER_CHOOSES, JsonScalar, TaskState
 from yuanjing.domain.video_offers import VideoSpec
 from yuanjing.domain.videos import VideoTask
 from yuanjing.edge.auth import AuthenticatedCaller
@@ -23,7 +23,7 @@ from yuanjing.edge.pricing import CURRENCY
 from yuanjing.edge.video_docs import FILE_CODES, SUBMIT_CODES
 from yuanjing.edge.video_offers import from_openai, name_reference
 from yuanjing.edge.video_submit import submit, warn
-from yuanjing.edge.videos_llmage import failure_text
+from yuanjing.edge.videos_llmage import failure_reason, failure_text
 from yuanjing.ports.tasks import TaskFilter
 from yuanjing.usecases.videos import VideoView
 
@@ -44,10 +44,6 @@ _STATUS: dict[TaskState, Literal["queued", "in_progress", "completed", "failed"]
     TaskState.FAILED: "failed",
     TaskState.CANCELED: "failed",
     TaskState.EXPIRED: "failed",
-}
-_FAILURE_CODES = {
-    FailureKind.INVALID_INPUT: "invalid_request",
-    FailureKind.MODERATED: "content_policy_violation",
 }
 
 
@@ -316,7 +312,4 @@ def _size(view: VideoView, spec: VideoSpec | None) -> str:
 
 
 def _problem(task: VideoTask) -> VideoProblem:
-    text = failure_text(task)
-    if task.state is not TaskState.FAILED or task.failure is None:
-        return VideoProblem(code=task.state.value, message=text)
-    return VideoProblem(code=_FAILURE_CODES.get(task.failure.kind, "provider_unavailable"), message=text)
+    return VideoProblem(code=failure_reason(task), message=failure_text(task))

@@ -8,6 +8,7 @@ export const common = area({
   save: ["保存", "Save"],
   copy: ["复制", "Copy"],
   copied: ["已复制", "Copied"],
+  copyByHand: ["浏览器不允许自动复制，文本已选中，请手动复制（Ctrl+C）。", "The browser does not let us copy. The text is selected: copy it yourself (Ctrl+C)."],
   more: ["加载更多", "Load more"],
   optional: ["选填", "optional"],
   offline: ["没有网络连接，或服务器没有应答。", "There is no network, or the server does not answer."],

@@ -2,6 +2,7 @@
 
 import { chat } from "@/i18n/areas/chat";
 import { common } from "@/i18n/areas/common";
+import { errors } from "@/i18n/areas/errors";
 import { finance } from "@/i18n/areas/finance";
 import { guide } from "@/i18n/areas/guide";
 import { home } from "@/i18n/areas/home";
@@ -17,4 +18,4 @@ import { usage } from "@/i18n/areas/usage";
 import { video } from "@/i18n/areas/video";
 import { words } from "@/i18n/areas/words";
 
-export const areas = { chat, common, finance, guide, home, keys, models, playground, reference, settings, shell, signIn, tasks, usage, video, words } as const;
+export const areas = { chat, common, errors, finance, guide, home, keys, models, playground, reference, settings, shell, signIn, tasks, usage, video, words } as const;

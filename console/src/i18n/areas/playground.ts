@@ -6,12 +6,12 @@ export const playground = area({
   testHint: ["使用测试余额，由模拟服务应答，不花钱。", "Spends play money; simulated providers answer."],
   available: ["可用 {{amount}}。", "{{amount}} available."],
   keyMade: [
-    "体验区为自己创建了密钥 {{prefix}}…，{{until}}失效，只保存在此标签页中。",
-    "The playground has made a key for itself, {{prefix}}…. It expires {{until}} and is kept in this tab only.",
+    "体验区为自己创建了密钥 {{prefix}}…，{{until}}失效，退出登录时吊销；只保存在打开的标签页中。",
+    "The playground has made a key for itself, {{prefix}}…. It expires {{until}} or when you sign out, and is kept in open tabs only.",
   ],
   keyReplaced: [
-    "原来的密钥被拒绝，体验区已换用新密钥 {{prefix}}…，{{until}}失效，只保存在此标签页中。",
-    "The key before was refused, so the playground has made another, {{prefix}}…. It expires {{until}} and is kept in this tab only.",
+    "原来的密钥被拒绝，体验区已换用新密钥 {{prefix}}…，{{until}}失效，退出登录时吊销；只保存在打开的标签页中。",
+    "The key before was refused, so the playground has made another, {{prefix}}…. It expires {{until}} or when you sign out, and is kept in open tabs only.",
   ],
   keyComing: [
     "首次调用时，体验区会为自己创建一个几小时后失效的密钥。",

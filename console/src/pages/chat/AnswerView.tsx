@@ -9,9 +9,10 @@ import type { CodeRequest, Json } from "@/playground/code";
 import { CallProblem } from "@/playground/CallProblem";
 import { CodeButton } from "@/playground/CodeDialog";
 import type { Access } from "@/playground/key";
+import { loadPart } from "@/shell/loading";
 import { Button, Spinner } from "@/ui/Button";
 
-const MarkdownText = lazy(async () => ({ default: (await import("@/ui/Markdown")).MarkdownText }));
+const MarkdownText = lazy(async () => ({ default: (await loadPart(() => import("@/ui/Markdown"))).MarkdownText }));
 
 interface AnswerViewProps {
   access: Access;

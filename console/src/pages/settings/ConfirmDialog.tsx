@@ -1,7 +1,7 @@
 import { useMutation } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { confirmSelf } from "@/api/account";
-import { type SentCode, sendCode } from "@/api/codes";
+import { afterError, type SentCode, sendCode } from "@/api/codes";
 import { useSession } from "@/api/session";
 import { useTexts } from "@/i18n";
 import { secondFactor } from "@/pages/settings/factor";
@@ -29,6 +29,7 @@ export function ConfirmDialog({ onDone, onCancel }: { onDone: () => void; onCanc
       return confirmSelf({ challenge_id: sent?.challenge_id ?? "", code: typed });
     },
     onSuccess: onDone,
+    onError: (why) => setSent(afterError(sent, why)),
   });
   const error = confirm.error ?? send.error;
   const atField = problemOf(error, "code") ?? problemOf(error, "password") ?? problemOf(error, "totp");

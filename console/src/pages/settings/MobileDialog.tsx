@@ -1,7 +1,7 @@
 import { useMutation } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { changeMobile } from "@/api/account";
-import { type SentCode, sendCode } from "@/api/codes";
+import { afterError, type SentCode, sendCode } from "@/api/codes";
 import { useTexts } from "@/i18n";
 import { secondFactor } from "@/pages/settings/factor";
 import { CodeField } from "@/shell/CodeField";
@@ -36,6 +36,7 @@ export function MobileDialog({ confirmed, hasTotp, onClose }: MobileDialogProps)
       return confirmed(() => changeMobile({ mobile, challenge_id: sent?.challenge_id ?? "", code: typed, ...factor }));
     },
     onSuccess: onClose,
+    onError: (why) => setSent(afterError(sent, why)),
   });
   const error = change.error ?? send.error;
   const problem = (field: string) => problemOf(error, field);

@@ -3,6 +3,7 @@ import { type FormEvent, useEffect, useState } from "react";
 import { NotConfirmedError } from "@/api/errors";
 import { beginTotp, confirmTotp, type NewTotp } from "@/api/account";
 import { useTexts } from "@/i18n";
+import { digitsOf } from "@/lib/digits";
 import { Button } from "@/ui/Button";
 import { Skeleton } from "@/ui/Card";
 import { CopyButton } from "@/ui/CopyButton";
@@ -71,7 +72,7 @@ function NewSecret({ of: made, confirmed, onCodes, onClose }: TotpDialogProps & 
         label={t("digits")}
         problem={atField}
         value={digits}
-        onChange={(event) => setDigits(event.target.value.replace(/\D/g, "").slice(0, 6))}
+        onChange={(event) => setDigits(digitsOf(event.target.value, 6))}
         inputMode="numeric"
         autoComplete="one-time-code"
       />

@@ -7,6 +7,7 @@ import { ago } from "@/lib/time";
 import { Progress, StateBadge } from "@/pages/tasks/TaskState";
 import { paths } from "@/paths";
 import { Badge } from "@/ui/Card";
+import { taskWords } from "@/ui/problemWords";
 
 /** Tasks as pictures. The browser leaves out the drawing of those that are far away. */
 export function Gallery({ rows }: { rows: readonly Task[] }) {
@@ -44,7 +45,7 @@ function TaskCard({ of: task }: { of: Task }) {
           </span>
           {isFinal(task) && <span className="tabular-nums">{yuan(task.charge)}</span>}
         </p>
-        {task.error && <p className="line-clamp-2 text-xs text-bad">{task.error.message}</p>}
+        {task.error && <p className="line-clamp-2 text-xs text-bad">{taskWords(task.error)}</p>}
       </div>
     </Link>
   );

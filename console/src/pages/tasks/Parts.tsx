@@ -11,6 +11,7 @@ import { paths } from "@/paths";
 import { buttonClass } from "@/ui/Button";
 import { Card } from "@/ui/Card";
 import { Facts } from "@/ui/Facts";
+import { taskWords } from "@/ui/problemWords";
 
 interface PartProps {
   of: TaskDetails;
@@ -28,7 +29,7 @@ export function Player({ of: task }: PartProps) {
   if (!video?.url)
     return (
       <Card className="flex aspect-video flex-col items-center justify-center gap-4 text-center">
-        {task.error ? <p className="text-bad">{task.error.message}</p> : <p className="text-muted">{isFinal(task) ? t("filesGone") : t("waiting")}</p>}
+        {task.error ? <p className="text-bad">{taskWords(task.error)}</p> : <p className="text-muted">{isFinal(task) ? t("filesGone") : t("waiting")}</p>}
         <div className="w-full max-w-sm">
           <Progress of={task} />
         </div>

@@ -12,6 +12,7 @@ import { Button, buttonClass } from "@/ui/Button";
 import { Badge } from "@/ui/Card";
 import { Dialog } from "@/ui/Dialog";
 import { Problem } from "@/ui/Problem";
+import { taskWords } from "@/ui/problemWords";
 
 const TONES = { queued: "plain", in_progress: "accent", completed: "good", failed: "bad" } as const;
 
@@ -37,7 +38,7 @@ export function TaskCard({ access, video, warnings, onReuse }: TaskCardProps) {
     <article aria-label={video.prompt} data-status={video.status} className="flex min-w-0 flex-col gap-3 rounded-card border border-line bg-surface p-4">
       <Screen video={video} />
       <p className="line-clamp-2 text-sm break-words">{video.prompt}</p>
-      {video.error && <p className="rounded-control bg-bad-soft px-3 py-2 text-sm text-bad">{video.error.message}</p>}
+      {video.error && <p className="rounded-control bg-bad-soft px-3 py-2 text-sm text-bad">{taskWords(video.error)}</p>}
       <Warnings warnings={warnings} />
       <p className="flex flex-wrap items-center gap-x-3 gap-y-1 text-xs text-faint">
         <Badge tone={TONES[video.status]}>{t(video.status)}</Badge>

@@ -52,6 +52,7 @@ class SentCode(BaseModel):
     challenge_id: str = Field(description="To be sent back with the code.")
     expires_at: str = Field(description="Until then the code counts.")
     resend_after_seconds: int = Field(description="After so long another one may be asked for.")
+    attempts_max: int = Field(description="After so many wrong codes it does not count any more.")
     outbox: str | None = Field(description="The page that shows the code, in development, where no SMS is sent.")
 
 
@@ -93,6 +94,7 @@ async def create_code(
         challenge_id=sent.id,
         expires_at=api_time(sent.expires_at),
         resend_after_seconds=int(parts.sign_in.policy.send.resend_seconds),
+        attempts_max=parts.sign_in.policy.send.attempts_max,
         outbox=outbox.PATH if outbox.is_shown(request, parts) else None,
     )
 

@@ -11,7 +11,7 @@ from yuanjing.domain.catalog import Operation
 from yuanjing.domain.dialects import Dialect
 from yuanjing.domain.money import Book, format_amount
 from yuanjing.domain.tasks import PROVIDER_CHOOSES, JsonScalar, TaskState
-from yuanjing.domain.videos import VideoRequest
+from yuanjing.domain.videos import VideoRequest, VideoTask
 from yuanjing.edge.console.auth import AuthenticatedSession
 from yuanjing.edge.console.bodies import api_time
 from yuanjing.edge.console.cursors import CURSOR_LENGTH_MAX, cursor_of, position_of
@@ -29,7 +29,7 @@ from yuanjing.edge.error_docs import error_responses
 from yuanjing.edge.files import artifact_url
 from yuanjing.edge.parts import EdgeParts, Parts
 from yuanjing.edge.receipts import RECEIPT_ANSWER, receipt_answer
-from yuanjing.edge.videos_llmage import failure_text
+from yuanjing.edge.videos_llmage import failure_reason, failure_text
 from yuanjing.ports.tasks import TaskFilter
 from yuanjing.usecases.signin import SignedIn
 from yuanjing.usecases.usage_pages import own_key
@@ -83,6 +83,10 @@ class TaskErrorView(BaseModel):
     """Why a task has not succeeded."""
 
     code: str = Field(description="`failed`, `canceled` or `expired`.")
+    reason: str = Field(
+        description="`content_policy_violation`, `invalid_request` or `provider_unavailable`, of one that has failed; "
+        "else the code."
+    )
     message: str
 
 
@@ -262,10 +266,14 @@ def _view(request: Request, parts: EdgeParts, view: VideoView) -> TaskView:
         usage_id=task.usage_id if task.state is TaskState.SUCCEEDED else None,
         request_id=task.request_id,
         artifacts=[_artifact(request, parts, one) for one in files],
-        error=TaskErrorView(code=task.state.value, message=failure_text(task)) if has_failed else None,
+        error=_error(task) if has_failed else None,
         created_at=api_time(task.created_at),
         ended_at=_optional_time(task.ended_at),
     )
+
+
+def _error(task: VideoTask) -> TaskErrorView:
+    return TaskErrorView(code=task.state.value, reason=failure_reason(task), message=failure_text(task))
 
 
 def _optional_time(at: float | None) -> str | None:
