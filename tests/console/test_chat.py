@@ -131,7 +131,7 @@ def test_a_refused_key_is_replaced_and_who_has_no_money_is_shown_the_way_to_some
     expect(page.get_by_label("Temperature")).to_have_value("0.5")
 
 
-def test_who_is_signed_out_elsewhere_goes_on_where_they_were_and_offline_nothing_is_left(signed_in, platform):
+def test_who_is_signed_out_goes_on_where_they_were_and_offline_the_page_stays(signed_in, platform):
     visitor = signed_in()
     visitor.expected += ["401: ", "403: POST", "ERR_INTERNET_DISCONNECTED", "/assets/GuidePage"]
     page = visitor.page
@@ -143,53 +143,41 @@ def test_who_is_signed_out_elsewhere_goes_on_where_they_were_and_offline_nothing
     answers = page.get_by_role("article")
     expect(answers.last).to_have_attribute("data-state", "done")
 
-    other = visitor.context.new_page()
-    other.goto("/models")
-    mobile = other.locator("header").get_by_role("button", name="+86").inner_text().split()[0]
-    other.get_by_role("button", name=mobile).click()
-    other.get_by_role("menuitem", name="退出登录").click()
-    other.get_by_role("link", name="登录").wait_for()
-    keys = page.evaluate("() => [sessionStorage, localStorage].map((one) => JSON.stringify(one)).join()")
-    assert "yj_test_" not in keys
-    assert "key_" not in keys
-    other.close()
-
+    mobile = sign_out_elsewhere(visitor)
     dialog = page.get_by_role("dialog", name="已在其他标签页退出登录")
     expect(dialog.get_by_label("手机号")).to_have_value(mobile)
     expect(dialog.get_by_label("手机号")).not_to_be_editable()
     expect(answers.last).to_be_hidden()
+    kept = page.evaluate("() => [sessionStorage, localStorage].map((one) => JSON.stringify(one)).join()")
+    assert "yj_test_" not in kept
+    assert "key_" not in kept
     assert list(visitor.axe()) == []
     visitor.picture("ended-signed-out")
     enter(dialog, platform)
     expect(answers.last).to_be_visible()
+    keys = page.request.get("/api/keys").json()["data"]
+    assert [one["state"] for one in keys] == ["revoked"]
 
     visitor.context.clear_cookies(name="yj_session")
-    page.evaluate("() => sessionStorage.clear()")
     message.fill("sandbox:tokens=6")
     page.keyboard.press("Enter")
-    dialog = page.get_by_role("dialog", name="登录已过期")
-    dialog.wait_for()
-    visitor.picture("ended-expired")
-    enter(dialog, platform)
+    enter(page.get_by_role("dialog", name="登录已过期"), platform)
     expect(answers).to_have_count(2)
     expect(answers.last).to_have_attribute("data-state", "done")
+    lose_the_network(visitor)
 
-    page.context.set_offline(True)
-    page.get_by_role("link", name="使用指南").click()
-    expect(page.get_by_role("alert")).to_contain_text("此页的内容都还在")
-    visitor.picture("offline")
-    expect(answers).to_have_count(2)
-    page.get_by_role("button", name="留在此页").click()
-    expect(page.get_by_role("alert")).to_have_count(0)
-    expect(answers).to_have_count(2)
-    page.get_by_role("link", name="使用指南").click()
-    expect(page.get_by_role("alert")).to_contain_text("网络恢复后会自动打开")
-    page.context.set_offline(False)
-    expect(page.get_by_role("alert")).to_contain_text("网站已更新")
-    visitor.picture("outdated")
-    page.unroute("**/assets/GuidePage*")
-    page.get_by_role("button", name="重新加载").click()
-    page.get_by_role("heading", name="使用指南").first.wait_for()
+
+def sign_out_elsewhere(visitor):
+    """In another tab; the number of who has done so."""
+    other = visitor.context.new_page()
+    other.goto("/models")
+    menu = other.locator("header").get_by_role("button", name="+86")
+    mobile = menu.inner_text().split()[0]
+    menu.click()
+    other.get_by_role("menuitem", name="退出登录").click()
+    other.get_by_role("link", name="登录").wait_for()
+    other.close()
+    return mobile
 
 
 def enter(dialog, platform):
@@ -198,3 +186,24 @@ def enter(dialog, platform):
     dialog.get_by_label("验证码").wait_for()
     dialog.get_by_label("验证码").fill(last_code(platform))
     dialog.wait_for(state="hidden")
+
+
+def lose_the_network(visitor):
+    """A page that was never there cannot be opened, and the one before stays until that is wanted; then a new version."""
+    page = visitor.page
+    told, guide = page.get_by_role("alert"), page.get_by_role("link", name="使用指南")
+    visitor.context.set_offline(True)
+    guide.click()
+    expect(told).to_contain_text("此页的内容都还在")
+    visitor.picture("offline")
+    page.get_by_role("button", name="留在此页").click()
+    expect(told).to_have_count(0)
+    expect(page.get_by_role("article")).to_have_count(2)
+    guide.click()
+    expect(told).to_contain_text("网络恢复后会自动打开")
+    visitor.context.set_offline(False)
+    expect(told).to_contain_text("网站已更新")
+    visitor.picture("outdated")
+    page.unroute("**/assets/GuidePage*")
+    page.get_by_role("button", name="重新加载").click()
+    page.get_by_role("heading", name="使用指南").first.wait_for()

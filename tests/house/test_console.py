@@ -1,4 +1,4 @@
-"""The console beside the API: its types are those of the API as it is, and it has words for all that the API refuses."""
+"""The console beside the API: its types are those of the API as it is, and it has words for all refusals."""
 
 import re
 
