@@ -63,18 +63,15 @@ export function useTask(id: string) {
   });
 }
 
-/** Delete a task that has ended; whoever shows it forgets it then. */
+/** Delete a task that has ended. */
 export async function deleteTask(id: string, signal: AbortSignal): Promise<void> {
   try {
     await call(() => api.DELETE("/api/tasks/{task_id}", { params: { path: { task_id: id } }, signal }));
+    // Asked for when it is opened again, and not by the page that is just being left.
+    void queries.invalidateQueries({ queryKey: [TASKS, "one", id], refetchType: "none" });
   } finally {
     void queries.invalidateQueries({ queryKey: [TASKS, "list"] });
   }
-}
-
-/** It is gone, and not shown any more. */
-export function forgetTask(id: string): void {
-  queries.removeQueries({ queryKey: [TASKS, "one", id] });
 }
 
 /** Ask for the end of a task; refused with `task_ended` once it has ended. */

@@ -1,7 +1,7 @@
 import { useState } from "react";
 import { useNavigate } from "react-router";
 import { ApiError } from "@/api/errors";
-import { cancelTask, deleteTask, forgetTask, isFinal, type TaskDetails } from "@/api/tasks";
+import { cancelTask, deleteTask, isFinal, type TaskDetails } from "@/api/tasks";
 import { useTexts } from "@/i18n";
 import { yuan } from "@/lib/money";
 import { StateBadge } from "@/pages/tasks/TaskState";
@@ -72,7 +72,6 @@ function DeleteDialog({ of: task, onClose }: PartProps) {
       work={async (signal) => {
         await deleteTask(task.id, signal);
         await navigate(paths.tasks(), { replace: true });
-        forgetTask(task.id); // not before: a page that still shows it would ask for it
       }}
     >
       <Points of={[t("deleteFiles"), t("deleteGone"), t("deleteKept")]} />
