@@ -177,6 +177,11 @@ def test_a_key_is_changed_and_what_is_wrong_is_told_at_its_field(signed_in):
         expect(page.get_by_role("alert")).to_have_count(1)
         expect(page.get_by_role("link", name="Download CSV")).to_have_count(0)
         expect(page.get_by_text("No tasks like that")).to_have_count(0)
+    page.goto("/usage")
+    page.get_by_label("From").click()
+    page.keyboard.type("10152026", delay=80)
+    page.wait_for_url("**/usage?from=2026-10-15")
+    expect(page.get_by_label("From")).to_have_value("2026-10-15")
 
 
 def test_a_task_of_the_api_is_in_the_gallery_with_its_cover_and_can_be_deleted(signed_in, platform):

@@ -1,5 +1,7 @@
 """The playground's chat, in a real browser against the sandbox."""
 
+import base64
+import json
 import os
 import re
 import subprocess
@@ -11,6 +13,19 @@ from tests.support.people import last_code
 
 ROOT = Path(__file__).parents[2]
 CHAT = "/playground/chat?model=deepseek-v4-flash"
+MARKDOWN = "| a | b |\n|---|---|\n| 1 | 2 |\n\n```python\nprint(1)\n```\n"
+SPENT_ABOUT = re.compile(r"≈ [\d,]+ in · [\d,]+ out tokens≈ ¥0\.\d*[1-9]")
+SPENT = re.compile(r"^[\d,]+ in · [1-9][\d,]* out tokens¥0\.\d*[1-9]")
+DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+CARRY = """([way, picture]) => {
+    const data = new DataTransfer();
+    const bytes = Uint8Array.from(atob(picture), (one) => one.charCodeAt(0));
+    data.items.add(new File([bytes], "shot.png", { type: "image/png" }));
+    const how = { bubbles: true, cancelable: true };
+    if (way === "paste") document.activeElement.dispatchEvent(new ClipboardEvent(way, { ...how, clipboardData: data }));
+    else document.body.dispatchEvent(new DragEvent(way, { ...how, dataTransfer: data }));
+}"""
+"""Brings a picture as somebody would who pastes or drops it."""
 
 
 def test_an_answer_streams_and_tells_what_it_has_cost(signed_in):
@@ -25,17 +40,56 @@ def test_an_answer_streams_and_tells_what_it_has_cost(signed_in):
     expect(answer.get_by_text("思考过程")).to_be_visible()
     expect(answer.locator("footer")).to_contain_text(re.compile(r"输入 \d+ · 输出 \d+ tokens¥0\.\d*[1-9]"))
     expect(page.get_by_text("本次对话")).to_contain_text("¥0.")
-    assert answer.locator("img").count() == 0
+    expect(answer.locator("img")).to_have_count(0)
+    expect(page.get_by_test_id("announcer")).to_contain_text(re.compile("deepseek-v4-flash 回答：.*沙箱"))
     assert list(visitor.axe()) == []
+
+
+def test_a_conversation_survives_other_pages_and_reloads(signed_in):
+    visitor = signed_in()
+    page = visitor.page
+    page.goto(CHAT)
+    message, articles = page.get_by_label("消息"), page.get_by_role("article")
+    expect(message).to_be_focused()
+    expect(page.get_by_text("可用 ¥100.00。")).to_be_visible()
+    message.fill("第一个问题")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text(re.compile(r"可用 ¥99\.\d+"))).to_be_visible()  # without anything done here
+    page.get_by_label("系统提示词").fill("简短")
+    message.fill("还没有发出")
+    articles.get_by_role("link", name="用量记录").click()
+    expect(page.get_by_role("heading", name=re.compile(r"^¥0\.\d*[1-9]$"))).to_be_visible()
+    page.get_by_role("link", name="对话", exact=True).click()
+    expect(articles).to_have_count(1)
+    expect(articles).to_contain_text("沙箱")
+    assert page.url.endswith(f"{CHAT}&system=%E7%AE%80%E7%9F%AD")
+    message.press_sequentially("，现在")
+    page.get_by_label("系统提示词").fill("更简短")
+    page.reload()
+    expect(message).to_have_value("还没有发出，现在")
+    expect(page.get_by_label("系统提示词")).to_have_value("更简短")
+    page.get_by_role("button", name="并排比较").click()
+    message.press("Enter")
+    expect(articles).to_have_count(3)
+    expect(articles.nth(2)).to_contain_text("接着 deepseek-v4-flash 的回答继续")
+    for place in range(3):
+        expect(articles.nth(place)).to_have_attribute("data-state", "done")
+    visitor.picture("chat-side-by-side")
 
 
 def test_the_equivalent_code_runs_as_it_is_shown(signed_in, platform):
     visitor = signed_in()
     page = visitor.page
     page.goto(CHAT)
-    page.get_by_label("温度").fill("0.5")
-    page.get_by_label("消息").fill('it\'s "here" $HOME sandbox:tokens=5')
-    page.keyboard.press("Enter")
+    message = page.get_by_label("消息")
+    message.fill('it\'s "here" $HOME sandbox:tokens=5')
+    page.get_by_label("温度").fill("9")
+    message.press("Enter")  # is not sent otherwise than it was asked for
+    expect(page.get_by_text("参数有误：温度。")).to_be_visible()
+    expect(page.get_by_label("温度")).to_be_focused()
+    page.keyboard.press("Control+A")
+    page.keyboard.type("0.5")
+    message.press("Enter")
     page.get_by_role("button", name="等效代码").click()
     dialog = page.get_by_role("dialog")
     environment = {"PATH": os.environ["PATH"], "YUANJING_API_KEY": platform.new_key()}  # noqa: TID251  # for programs
@@ -57,22 +111,36 @@ def test_the_equivalent_code_runs_as_it_is_shown(signed_in, platform):
 
 def test_models_answer_side_by_side_and_stop(signed_in):
     visitor = signed_in(language="en", theme="dark")
+    visitor.expected.append("dialog: ")  # the browser's own, before what is coming is lost
     page = visitor.page
     page.goto("/playground/chat?model=qwen3-max&model=kimi-k2.6")
-    page.get_by_label("Message").fill("sandbox:tokens=4000 what is it?")
-    picture = {"name": "a.png", "mimeType": "image/png", "buffer": b"\x89PNG\r\n\x1a\n"}
+    page.get_by_label("Message").fill("sandbox:stall=25 what is it?")  # half of it comes
+    picture = {"name": "a.png", "mimeType": "image/png", "buffer": base64.b64decode(DOT)}
     page.get_by_label("Add pictures").set_input_files({**picture, "mimeType": "image/tiff"})
     expect(page.get_by_role("alert")).to_contain_text("image/webp")
-    page.get_by_label("Add pictures").set_input_files(picture)
-    expect(page.get_by_text("Qwen3 Max does not take pictures")).to_be_visible()
-    page.get_by_role("button", name="Remove Picture 1").click()
+    for way in ("paste", "drop"):
+        page.evaluate(CARRY, [way, DOT])
+        expect(page.get_by_text("Qwen3 Max does not take pictures")).to_be_visible()
+        if way == "paste":
+            page.get_by_role("button", name="Remove Picture 1").click()
     page.get_by_role("button", name="Send").click()
     answers = page.get_by_role("article")
     expect(answers).to_have_count(2)
+    expect(answers.first).to_contain_text("Asked without the pictures (1)")
     expect(answers.first).to_contain_text("sandbox")
+    expect(answers.first.locator("footer")).to_contain_text(SPENT_ABOUT)
+    with page.expect_event("dialog"):
+        page.evaluate("() => void setTimeout(() => location.reload())")
+    page.get_by_role("link", name="Guide").click()
+    page.go_back()
+    for place in range(2):
+        expect(answers.nth(place)).to_have_attribute("data-state", "running")
     page.get_by_role("button", name="Stop").click()
     for place in range(2):
         expect(answers.nth(place)).to_have_attribute("data-state", "stopped")
+    expect(answers.last.locator("footer")).to_contain_text(
+        SPENT
+    )  # the other one's provider makes all of it all the same
     visitor.picture("chat-stopped")
 
 
@@ -85,11 +153,13 @@ def test_an_answer_that_breaks_off_says_so_and_one_that_fails_can_be_tried_again
     message.fill("sandbox:too-long")
     page.keyboard.press("Enter")
     expect(answer).to_have_attribute("data-state", "failed")
-    chunk = 'data: {"choices": [{"delta": {"content": "half"}}]}\n\n'
+    chunk = f"data: {json.dumps({'choices': [{'delta': {'content': MARKDOWN}}]})}\n\n"
     page.route("**/v1/chat/completions", lambda route: route.fulfill(body=chunk, content_type="text/event-stream"))
     answer.get_by_role("button", name="重试").click()
     expect(answer).to_have_attribute("data-state", "broken")
     expect(answer.get_by_role("alert")).to_contain_text("中断")
+    expect(answer.get_by_role("region", name="表格").get_by_role("cell")).to_have_text(["1", "2"])
+    expect(answer.get_by_role("button", name="复制代码")).to_be_visible()
     page.unroute("**/v1/chat/completions")
     message.fill("再来")
     page.keyboard.press("Enter")
@@ -115,8 +185,8 @@ def test_a_refused_key_is_replaced_and_who_has_no_money_is_shown_the_way_to_some
     expect(answer.get_by_role("alert")).to_contain_text("Insufficient balance")
     page.unroute("**/v1/chat/completions")
     answer.get_by_role("button", name="Fill the test book").click()
-    expect(answer.get_by_role("button", name="Fill the test book ✓")).to_be_disabled()
-
+    expect(answer.get_by_text("is filled again")).to_be_visible()
+    expect(answer.get_by_role("alert")).to_have_count(0)
     expect(page.get_by_text("has made a key for itself")).to_be_visible()
     page.evaluate("""() => {
         const place = "yuanjing.playground.test";

@@ -48,6 +48,29 @@ def test_a_stranger_finds_a_model_and_how_it_is_called(visit):
     page.wait_for_url(lambda url: "/playground/video" in url)
 
 
+def test_what_is_being_written_is_left_alone(visit):
+    """Chinese comes by an input method, and people write in the middle, too; the address follows when they rest."""
+    page = visit().page
+    page.goto("/models")
+    search = page.get_by_label("搜索模型")
+    search.click()
+    keys = page.context.new_cdp_session(page)
+    for text in ("s", "sh", "shi", "shi p", "shi pin"):
+        keys.send("Input.imeSetComposition", {"text": text, "selectionStart": len(text), "selectionEnd": len(text)})
+        page.wait_for_timeout(100)
+    page.wait_for_timeout(400)
+    assert "q=" not in page.url
+    keys.send("Input.insertText", {"text": "视频"})
+    page.wait_for_url("**/models?q=%E8%A7%86%E9%A2%91")
+    expect(search).to_have_value("视频")
+    search.fill("seedance")
+    page.wait_for_url("**/models?q=seedance")
+    search.press("Home")
+    search.press_sequentially("vidu ", delay=150)
+    page.wait_for_url("**/models?q=vidu+seedance")
+    expect(search).to_have_value("vidu seedance")
+
+
 def test_filters_that_leave_nothing_can_be_cleared(visit):
     page = visit().page
     page.goto("/models?q=there-is-no-such-model")
@@ -81,3 +104,5 @@ def test_the_code_of_a_model_runs(visit, platform, tmp_path):
             timeout=30,
         )
         assert field in json.loads(done.stdout), place
+    page.goto(f"/models/{CHAT}")
+    expect(page.locator("pre").nth(1)).to_contain_text('"stream": true')

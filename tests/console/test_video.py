@@ -53,7 +53,7 @@ def test_files_are_checked_before_they_are_sent(signed_in):
     page = visitor.page
     page.goto(f"{PAGE}?model=UeYax4591ytnPcr9eumry")
     frame = page.get_by_label("First frame").last
-    expect(page.get_by_text("at most 31.5 MB each").first).to_be_visible()
+    expect(page.get_by_text("at most 30 MB each").first).to_be_visible()
     frame.set_input_files({"name": "small.png", "mimeType": "image/png", "buffer": png(20, 20)})
     expect(page.get_by_role("alert")).to_contain_text("shorter side at least 300 px")
     frame.set_input_files({"name": "first.png", "mimeType": "image/png", "buffer": png(640, 400)})

@@ -3,10 +3,15 @@
 import datetime as dt
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import httpx2
+from fastapi import FastAPI
+from starlette.datastructures import State
+from starlette.types import ASGIApp, Receive, Scope, Send
 from tests.edge.videos import FakeVideos
 from tests.support.payments import FakeMethod
 from tests.support.signin import Browser, FakeSender, sign_in_parts
@@ -22,6 +27,7 @@ from yuanjing.domain.pricing import ChatTier
 from yuanjing.edge.app import create_app
 from yuanjing.edge.file_answers import FileServing
 from yuanjing.edge.multipart import FormOptions
+from yuanjing.edge.openapi import build_document
 from yuanjing.edge.parts import EdgeParts, TopUpDesk
 from yuanjing.kit.clock import ManualClock
 from yuanjing.kit.signing import SigningKey
@@ -96,6 +102,49 @@ def forms(folder: Path, **changes: object) -> FormOptions:
     return FormOptions(**(values | changes))  # type: ignore[arg-type]
 
 
+_current: ContextVar[EdgeParts] = ContextVar("parts")
+_served: dict[tuple[bool, bool, str | None], FastAPI] = {}
+_documents: dict[tuple[bool, bool, str], dict[str, Any]] = {}
+
+
+class _CurrentParts(State):
+    """What an application that many tests share finds its parts in."""
+
+    @property
+    def parts(self) -> EdgeParts:
+        return _current.get()
+
+
+def served(parts: EdgeParts) -> ASGIApp:
+    """The application over these parts.
+
+    Its routes are made ready by the first request of each application, which takes longer than most tests, so that
+    those of one shape share one; each request finds the parts of its own.
+    """
+    shape = (parts.outbox is None, parts.topups is None, parts.public_base_url)  # the last: in its description
+    if shape not in _served:
+        _served[shape] = create_app(parts)
+        _served[shape].state = _CurrentParts()
+    app = _served[shape]
+
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        token = _current.set(parts)
+        try:
+            await app(scope, receive, send)
+        finally:
+            _current.reset(token)
+
+    return call
+
+
+def described(parts: EdgeParts, base_url: str = "") -> dict[str, Any]:
+    """The OpenAPI document of an application over these parts; do not change it."""
+    shape = (parts.outbox is None, parts.topups is None, base_url)
+    if shape not in _documents:
+        _documents[shape] = build_document(create_app(parts), base_url)
+    return _documents[shape]
+
+
 @dataclass
 class Platform:
     """The application and what a test may turn."""
@@ -115,13 +164,13 @@ class Platform:
         self, *, key: str | None = "", peer: str = "127.0.0.1", parts: EdgeParts | None = None
     ) -> httpx2.AsyncClient:
         """A client of the application; `key` is a key, empty for the test key, None for none."""
-        transport = httpx2.ASGITransport(app=create_app(parts or self.parts), client=(peer, 4711))
+        transport = httpx2.ASGITransport(app=served(parts or self.parts), client=(peer, 4711))
         headers = {} if key is None else {"authorization": f"Bearer {key or self.key}"}
         return httpx2.AsyncClient(transport=transport, base_url="http://api.example", headers=headers)
 
     def browser(self, *, parts: EdgeParts | None = None, peer: str = "127.0.0.1", key: str | None = None) -> Browser:
         """A browser with our page in it; close its client."""
-        transport = httpx2.ASGITransport(app=create_app(parts or self.parts), client=(peer, 4711))
+        transport = httpx2.ASGITransport(app=served(parts or self.parts), client=(peer, 4711))
         headers = {} if key is None else {"authorization": f"Bearer {key}"}
         client = httpx2.AsyncClient(transport=transport, base_url="https://ai.example.com", headers=headers)
         return Browser(client, self.sms)

@@ -4,12 +4,10 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.edge.platform import make_platform
+from tests.edge.platform import described, make_platform
 
 from yuanjing.domain.dialects import ERRORS, error_headers
-from yuanjing.edge.app import create_app
 from yuanjing.edge.errors import error_answer
-from yuanjing.edge.openapi import build_document
 
 DOCS = Path(__file__).parents[2] / "docs" / "reference"
 PAGES = ("http-api.md", "console-api.md")
@@ -20,7 +18,7 @@ Json = dict
 
 @pytest.fixture
 async def document() -> Json:
-    return build_document(create_app((await make_platform()).parts), "")
+    return described((await make_platform()).parts)
 
 
 @pytest.fixture

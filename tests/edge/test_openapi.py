@@ -12,13 +12,12 @@ import schemathesis
 from fastapi.routing import APIRoute
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance
-from tests.edge.platform import LLMID, Platform
+from tests.edge.platform import LLMID, Platform, described
 from tests.edge.videos import T2V
 
 from yuanjing.domain.dialects import ERRORS, Dialect, error_body, public_error
 from yuanjing.edge.app import create_app
 from yuanjing.edge.chat_docs import HOT_CODES, HOT_ROUTES
-from yuanjing.edge.openapi import build_document
 from yuanjing.edge.receipts import PATH as RECEIPT_KEYS
 from yuanjing.gateway import contract
 from yuanjing.gateway.request import ChatRequest, RequestError
@@ -64,7 +63,7 @@ Json = dict
 
 @pytest.fixture
 def document(platform: Platform) -> Json:
-    return build_document(create_app(platform.parts), "https://ai.example.com")
+    return described(platform.parts, "https://ai.example.com")
 
 
 def operations(document: Json) -> Iterator[tuple[str, str, Json]]:

@@ -12,7 +12,7 @@ from tests.edge.platform import Platform
 
 from yuanjing.edge import errors, site
 from yuanjing.edge.app import create_app
-from yuanjing.edge.site import PLACES, STATIC, is_built, site_router
+from yuanjing.edge.site import PLACES, STATIC, is_built, missing_page, site_router
 
 PATHS = Path(__file__).parents[2] / "console" / "src" / "paths.ts"
 PAGE = "<!doctype html><title>页</title>" + "x" * 500
@@ -35,7 +35,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 async def client(folder: Path) -> AsyncIterator[httpx2.AsyncClient]:
     app = FastAPI(redirect_slashes=False)
-    errors.install(app)
+    errors.install(app, missing_page(folder))
     app.include_router(site_router(folder))
     transport = httpx2.ASGITransport(app=app)
     async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as made:
@@ -142,6 +142,31 @@ async def test_nothing_else_is_there(client: httpx2.AsyncClient, path: str) -> N
     assert answer.status_code == 404
     assert "not to be served" not in answer.text
     assert PAGE not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "accept", "is_page"),
+    [
+        ("/nope", "text/html,*/*;q=0.8", True),
+        ("/nope/deep", "text/html", True),
+        ("/nope", "*/*", False),
+        ("/nope", "application/json", False),
+        ("/api/nope", "text/html", False),
+        ("/v1/nope", "text/html", False),
+        ("/llmage/nope", "text/html", False),
+        ("/assets/none.js", "text/html", False),
+    ],
+)
+async def test_a_browser_at_an_address_of_nothing_sees_a_page(
+    client: httpx2.AsyncClient, path: str, accept: str, *, is_page: bool
+) -> None:
+    for method in ("GET", "HEAD"):
+        answer = await client.request(method, path, headers={"accept": accept})
+        assert answer.status_code == 404
+        assert answer.headers["content-type"].startswith("text/html" if is_page else "application/json")
+        assert ("content-security-policy" in answer.headers) is is_page
+    assert (PAGE in (await client.get(path, headers={"accept": accept})).text) is is_page
+    assert (await client.post("/nope", headers={"accept": "text/html"})).headers["content-type"] == "application/json"
 
 
 def test_places_are_those_of_the_console() -> None:

@@ -4,12 +4,9 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from tests.edge.platform import Platform
+from tests.edge.platform import Platform, described
 from tests.edge_console.test_sign_in import code_of
 from tests.support.signin import MOBILE, Browser
-
-from yuanjing.edge.app import create_app
-from yuanjing.edge.openapi import build_document
 
 FIELDS = {
     "id": "cus_x", "customer_id": "cus_x", "name": "x", "created_at": 0, "disabled_at": None, "confirmed_at": 1e12,
@@ -124,7 +121,7 @@ async def test_deep_bodies_are_answered(browser: Browser, depth: int) -> None:
 
 async def test_no_field_of_a_row_can_be_set_by_a_request(platform: Platform, browser: Browser) -> None:
     """Mass assignment: every body refuses what it does not know, under its name."""
-    document = build_document(create_app(platform.parts), "")
+    document = described(platform.parts)
     await browser.sign_in()
     count = 0
     for path, item in document["paths"].items():
@@ -146,7 +143,7 @@ async def test_no_field_of_a_row_can_be_set_by_a_request(platform: Platform, bro
 
 async def test_every_body_is_a_json_object_of_a_known_size(platform: Platform, browser: Browser) -> None:
     """413, 415 and 400 at every route that reads one."""
-    document = build_document(create_app(platform.parts), "")
+    document = described(platform.parts)
     await browser.sign_in()
     bodies = [
         (b"{}", "text/plain", 415, "unsupported_media_type"),

@@ -4,12 +4,9 @@ from typing import Any
 
 import httpx2
 import pytest
-from tests.edge.platform import Platform
+from tests.edge.platform import Platform, described
 from tests.edge_console.test_sign_in import code_of
 from tests.support.signin import MOBILE, OTHER_MOBILE, Browser
-
-from yuanjing.edge.app import create_app
-from yuanjing.edge.openapi import build_document
 
 Json = dict
 OWN = "https://ai.example.com"
@@ -138,7 +135,7 @@ def unsafe_routes(document: Json) -> list[tuple[str, str]]:
 
 async def test_every_route_that_changes_anything_refuses_forged_requests(platform: Platform, browser: Browser) -> None:
     """A route that is added later is among them, or is not documented, which fails elsewhere."""
-    document = build_document(create_app(platform.parts), "")
+    document = described(platform.parts)
     await browser.sign_in()
     routes = unsafe_routes(document)
     assert len(routes) >= 11
@@ -159,7 +156,7 @@ async def test_every_route_that_changes_anything_refuses_forged_requests(platfor
 
 
 async def test_every_route_is_open_on_purpose_or_wants_a_session(platform: Platform) -> None:
-    document = build_document(create_app(platform.parts), "")
+    document = described(platform.parts)
     is_open = {
         ("GET", "/api/auth/captcha"),
         ("GET", "/api/auth/session"),

@@ -5,11 +5,8 @@ import time
 from typing import Any
 
 import pytest
-from tests.edge.platform import Platform
+from tests.edge.platform import Platform, described
 from tests.support.signin import Browser
-
-from yuanjing.edge.app import create_app
-from yuanjing.edge.openapi import build_document
 
 SECONDS_MAX = 2.0
 VALUES: dict[str, str] = {
@@ -54,7 +51,7 @@ GOOD = {
 
 @pytest.mark.parametrize("value", VALUES)
 async def test_no_value_of_a_field_is_an_error_of_ours(platform: Platform, browser: Browser, value: str) -> None:
-    document = build_document(create_app(platform.parts), "")
+    document = described(platform.parts)
     await browser.sign_in()
     fields = fields_of(document)
     assert len(fields) >= 20
@@ -79,7 +76,7 @@ async def test_a_parameter_that_is_not_listed_is_refused_where_there_are_any(
 ) -> None:
     """As docs/reference/console-api.md says; a path that has none does not read what follows the question mark."""
     await browser.sign_in()
-    paths = build_document(create_app(platform.parts), "")["paths"]
+    paths = described(platform.parts)["paths"]
     gets = {path: item["get"] for path, item in paths.items() if path.startswith("/api/") and "get" in item}
     with_parameters = {
         path: found

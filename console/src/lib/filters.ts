@@ -5,7 +5,7 @@ export function useFilters() {
   const [query, setQuery] = useSearchParams();
 
   function change(values: Readonly<Record<string, string | null>>): void {
-    const next = new URLSearchParams(query);
+    const next = new URLSearchParams(window.location.search); // as it is by now: what was told a moment ago counts
     for (const [name, value] of Object.entries(values))
       if (value === null || value === "") next.delete(name);
       else next.set(name, value);

@@ -1,18 +1,18 @@
-import { useLayoutEffect, useRef, useState } from "react";
-import { useSearchParams } from "react-router";
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
+import { Navigate, useSearchParams } from "react-router";
 import { useModels } from "@/api/models";
-import { useTexts } from "@/i18n";
-import { yuan } from "@/lib/money";
-import { count } from "@/lib/numbers";
-import { AnswerView } from "@/pages/chat/AnswerView";
+import { useLanguage, useTexts } from "@/i18n";
+import { revealInvalid } from "@/lib/reveal";
+import { Answers } from "@/pages/chat/Answers";
 import { ChatSettings } from "@/pages/chat/ChatSettings";
-import { Composer } from "@/pages/chat/Composer";
-import type { Settings, Turn } from "@/pages/chat/conversation";
-import { chatValues } from "@/pages/chat/parameters";
-import { useChat } from "@/pages/chat/useChat";
+import { Composer, MESSAGE_ID } from "@/pages/chat/Composer";
+import type { Column } from "@/pages/chat/conversation";
+import { chatValues, invalidFields } from "@/pages/chat/parameters";
+import type { Conversation } from "@/pages/chat/store";
+import { useConversation, useIsEmpty, useIsRunning } from "@/pages/chat/useChat";
 import { useAccess } from "@/playground/BookChoice";
-import type { Access } from "@/playground/key";
 import { type Offer, offerNamed } from "@/playground/offers";
+import { labelOf } from "@/playground/schema";
 import { useTyped } from "@/playground/useTyped";
 import { Button } from "@/ui/Button";
 import { Card, Empty, PageHead, Skeleton } from "@/ui/Card";
@@ -21,17 +21,20 @@ import { Problem } from "@/ui/Problem";
 
 const COLUMNS_MAX = 3;
 const SYSTEM = "system"; // beside the names of parameters, which have none like it
-const GRIDS = ["", "", "md:grid-cols-2", "md:grid-cols-2 xl:grid-cols-3"];
-const NEAR_END = 240; // who has scrolled up further is reading
 
 export function Page() {
   const t = useTexts("playground");
   const models = useModels();
+  const { customer } = useAccess();
+  const conversation = useConversation(customer);
+  const [search] = useSearchParams();
+  const before = conversation.settings.search;
   if (models.isError) return <Problem error={models.error} onRetry={() => void models.refetch()} />;
   if (!models.data) return <Skeleton className="h-96 w-full" />;
   const offers = models.data.filter((one) => one.operation === "chat");
   if (!offers.length) return <Empty title={t("noModels")}>{t("noModelsHint")}</Empty>;
-  return <Chat offers={offers} />;
+  if (!search.size && before) return <Navigate to={{ search: before }} replace />; // as it was left
+  return <Chat {...{ offers, conversation }} />;
 }
 
 /** The models that the address names, else the first. */
@@ -53,21 +56,68 @@ function useChosen(offers: readonly Offer[]): [Offer[], (models: readonly string
   return [chosen, choose];
 }
 
-function Chat({ offers }: { offers: readonly Offer[] }) {
+/** A function that stays the same, and does what the one of the last drawing does. */
+function useLatest<Args extends unknown[]>(does: (...args: Args) => void): (...args: Args) => void {
+  const latest = useRef(does);
+  useLayoutEffect(() => {
+    latest.current = does;
+  });
+  return useCallback((...args: Args) => latest.current(...args), []);
+}
+
+const takesImages = (offer: Offer): boolean => offer.capabilities.includes("images");
+
+function Chat({ offers, conversation }: { offers: readonly Offer[]; conversation: Conversation }) {
   const t = useTexts("chat");
   const access = useAccess();
+  const isEmpty = useIsEmpty(conversation);
+  const isRunning = useIsRunning(conversation);
+  const { search, typed: typedBefore } = conversation.settings;
+  const [params] = useSearchParams();
   const [chosen, choose] = useChosen(offers);
-  const [typed, setTyped, keepTyped] = useTyped();
+  const [typed, setTyped, keepTyped] = useTyped(params.toString() === search ? typedBefore : undefined);
+  const [isTried, setTried] = useState(false);
+  const settingsBox = useRef<HTMLDetailsElement>(null);
+  const invalid = invalidFields(chosen, typed);
+  const invalidText = useInvalidText(isTried ? invalid : []);
   const system = typed[SYSTEM] ?? "";
-  const chat = useChat(access);
-  const settings = (offer: Offer): Settings => ({ system, values: chatValues(offer, typed) });
+  const address = params.toString();
+  useEffect(() => conversation.keepSettings({ search: address, typed }), [conversation, address, typed]);
+
+  const columnOf = (offer: Offer): Column => ({
+    model: offer.model,
+    book: access.book,
+    tiers: offer.price.tiers,
+    takesImages: takesImages(offer),
+    settings: { system, values: chatValues(offer, typed) },
+  });
+
+  /** Whether it can be sent as it is set; if not, what is wrong is shown. */
+  function isReady(): boolean {
+    setTried(invalid.length > 0);
+    if (invalid.length) revealInvalid(settingsBox.current);
+    return invalid.length === 0;
+  }
+
+  function send(text: string, images: readonly string[]): boolean {
+    const isSent = isReady();
+    if (isSent) conversation.send(chosen.map(columnOf), text, images);
+    return isSent;
+  }
+
+  const again = useLatest((id: string, place: number) => {
+    const turn = conversation.read().turns.find((one) => one.id === id);
+    const offer = chosen[place] ?? offerNamed(offers, turn?.answers[place]?.model ?? "");
+    if (turn && offer && isReady()) conversation.again(turn, place, columnOf(offer));
+  });
 
   return (
     <>
-      <PageHead title={t("title")} lead={t("lead")} actions={chat.turns.length > 0 && <Clear onClear={chat.clear} />} />
+      <SkipToMessage />
+      <PageHead title={t("title")} lead={t("lead")} actions={!isEmpty && <Clear onClear={conversation.clear} />} />
       <div className="grid items-start gap-6 lg:grid-cols-[18rem_minmax(0,1fr)]">
         <Card className="lg:sticky lg:top-20 lg:max-h-[calc(100dvh-6rem)] lg:overflow-auto">
-          <details onBlur={keepTyped} open={matchMedia("(min-width: 64rem)").matches}>
+          <details ref={settingsBox} onBlur={keepTyped} open={matchMedia("(min-width: 64rem)").matches}>
             <summary className="cursor-pointer font-medium lg:hidden">{t("settings")}</summary>
             <div className="mt-4 lg:mt-0">
               <ChatSettings
@@ -80,28 +130,17 @@ function Chat({ offers }: { offers: readonly Offer[] }) {
           </details>
         </Card>
         <div className="flex min-w-0 flex-col gap-6">
-          {chat.turns.length ? (
-            <Turns
-              access={access}
-              turns={chat.turns}
-              onAgain={(turn, column) => {
-                const offer = chosen[column] ?? offerNamed(offers, turn.answers[column]?.model ?? "");
-                if (offer) chat.again(turn, column, offer.model, settings(offer));
-              }}
-            />
-          ) : (
-            <Samples onChoose={(text) => chat.send(chosen.map((offer) => ({ model: offer.model, settings: settings(offer) })), text, [])} />
-          )}
-          {chat.tokens > 0 && (
-            <p role="status" className="text-sm text-muted">
-              {t("total", { tokens: count(chat.tokens), cost: yuan(chat.cost) })}
-            </p>
-          )}
+          {isEmpty && <Samples onChoose={(text) => send(text, [])} />}
+          <Answers conversation={conversation} onAgain={again} />
           <Composer
-            isRunning={chat.isRunning}
-            blind={chosen.filter((one) => !one.capabilities.includes("images")).map((one) => one.label)}
-            onSend={(text, images) => chat.send(chosen.map((offer) => ({ model: offer.model, settings: settings(offer) })), text, images)}
-            onStop={chat.stop}
+            key={conversation.customer}
+            isRunning={isRunning}
+            blind={chosen.filter((one) => !takesImages(one)).map((one) => one.label)}
+            draft={conversation.draft}
+            onDraft={conversation.keepDraft}
+            problem={invalidText}
+            onSend={send}
+            onStop={conversation.stop}
           />
         </div>
       </div>
@@ -109,52 +148,28 @@ function Chat({ offers }: { offers: readonly Offer[] }) {
   );
 }
 
-interface TurnsProps {
-  access: Access;
-  turns: readonly Turn[];
-  onAgain: (turn: Turn, column: number) => void;
+/** The fields that keep a question from being sent, by their names. */
+function useInvalidText(invalid: ReturnType<typeof invalidFields>): string | null {
+  const t = useTexts("chat");
+  const language = useLanguage();
+  const names = [...new Set(invalid.map((one) => labelOf(one.field, language)))];
+  return names.length ? t("invalid", { fields: names.join(t("and")) }) : null;
 }
 
-function Turns({ access, turns, onAgain }: TurnsProps) {
+/** The settings come first, and are many. */
+function SkipToMessage() {
   const t = useTexts("chat");
-  const end = useRef<HTMLDivElement>(null);
-  const isFollowing = useRef(true);
-  const size = turns.length;
-
-  useLayoutEffect(() => {
-    isFollowing.current = true; // a question was asked: its answer is to be seen
-  }, [size]);
-  useLayoutEffect(() => {
-    const page = document.documentElement;
-    const left = page.scrollHeight - page.clientHeight - page.scrollTop;
-    if (isFollowing.current || left < NEAR_END) end.current?.scrollIntoView({ block: "end" });
-    isFollowing.current = false;
-  }, [turns]);
-
   return (
-    <div className="flex flex-col gap-6">
-      {turns.map((turn) => (
-        <section key={turn.id} className="flex flex-col gap-3">
-          <div className="ml-auto max-w-[85%] rounded-card bg-accent-soft px-4 py-3 text-accent-ink">
-            <h3 className="sr-only">{t("you")}</h3>
-            {turn.images.length > 0 && (
-              <div className="mb-2 flex flex-wrap gap-2">
-                {turn.images.map((url, at) => (
-                  <img key={url} src={url} alt={t("image", { number: at + 1 })} className="max-h-40 rounded-control" />
-                ))}
-              </div>
-            )}
-            <p className="break-words whitespace-pre-wrap">{turn.text}</p>
-          </div>
-          <div className={`grid gap-3 ${GRIDS[turn.answers.length] ?? ""}`}>
-            {turn.answers.map((answer, column) => (
-              <AnswerView key={column} access={access} answer={answer} onAgain={() => onAgain(turn, column)} />
-            ))}
-          </div>
-        </section>
-      ))}
-      <div ref={end} className="scroll-mb-56" />
-    </div>
+    <a
+      href={`#${MESSAGE_ID}`}
+      onClick={(event) => {
+        event.preventDefault(); // the address is the conversation's
+        document.getElementById(MESSAGE_ID)?.focus();
+      }}
+      className="sr-only focus:not-sr-only focus:absolute focus:z-20 focus:rounded-control focus:bg-raised focus:p-3 focus:shadow-raised"
+    >
+      {t("skipToMessage")}
+    </a>
   );
 }
 
@@ -175,7 +190,7 @@ function Samples({ onChoose }: { onChoose: (text: string) => void }) {
   );
 }
 
-/** What is only on this page goes after a question. */
+/** What is only in this tab goes after a question. */
 function Clear({ onClear }: { onClear: () => void }) {
   const t = useTexts("chat");
   const common = useTexts("common");

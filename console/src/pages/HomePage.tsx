@@ -5,10 +5,10 @@ import { ButtonLink } from "@/ui/Button";
 import { Card } from "@/ui/Card";
 import { Code } from "@/ui/Code";
 
-const curl = (): string => `curl ${location.origin}/v1/chat/completions \\
+const curl = (hello: string): string => `curl ${location.origin}/v1/chat/completions \\
   -H "Authorization: Bearer $YUANJING_API_KEY" \\
   -H "Content-Type: application/json" \\
-  -d '{"model": "qwen3-max", "messages": [{"role": "user", "content": "你好"}]}'`;
+  -d '{"model": "qwen3-max", "messages": [{"role": "user", "content": "${hello}"}]}'`;
 
 /** What this is, and where to begin. */
 export function HomePage() {
@@ -42,7 +42,7 @@ export function HomePage() {
           </Card>
         ))}
       </div>
-      <Code label={t("call")} text={curl()} />
+      <Code label={t("call")} text={curl(t("hello"))} />
     </div>
   );
 }

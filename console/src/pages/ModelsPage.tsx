@@ -6,7 +6,8 @@ import { useNames } from "@/pages/models/names";
 import { choices, inOrder, isWanted, OPERATIONS, type Wanted } from "@/pages/models/prices";
 import { Button } from "@/ui/Button";
 import { Empty, PageHead } from "@/ui/Card";
-import { SelectField, TextField } from "@/ui/Field";
+import { DraftField } from "@/ui/DraftField";
+import { SelectField } from "@/ui/Field";
 import { Problem } from "@/ui/Problem";
 import { Segments } from "@/ui/Segments";
 
@@ -44,12 +45,12 @@ export function Page() {
           />
         </div>
         <div className="grid gap-3 sm:grid-cols-[minmax(0,2fr)_minmax(0,1fr)_minmax(0,1fr)]">
-          <TextField
+          <DraftField
             label={t("search")}
             type="search"
             placeholder={t("searchHint")}
             value={wanted.text}
-            onChange={(event) => filters.change({ q: event.target.value })}
+            onSettled={(q) => filters.change({ q })}
           />
           <SelectField
             label={t("provider")}

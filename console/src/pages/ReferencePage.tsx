@@ -3,12 +3,13 @@ import { useMemo } from "react";
 import { Link, useSearchParams } from "react-router";
 import { OfflineError, toApiError } from "@/api/errors";
 import { useTexts } from "@/i18n";
+import { areas } from "@/i18n/areas";
 import { useFilters } from "@/lib/filters";
 import { CallView, Method } from "@/pages/reference/CallView";
 import { type ApiDocument, callsOf, type Group, groupsOf, SchemaReader } from "@/pages/reference/document";
 import { buttonClass, Button } from "@/ui/Button";
 import { Empty, PageHead, Skeleton } from "@/ui/Card";
-import { TextField } from "@/ui/Field";
+import { DraftField } from "@/ui/DraftField";
 import { Problem } from "@/ui/Problem";
 
 const DOCUMENT = "/openapi.json";
@@ -58,12 +59,12 @@ function Whole({ document, text, chosen }: { document: ApiDocument; text: string
         className={`flex-col gap-4 lg:sticky lg:top-20 lg:flex lg:max-h-[calc(100dvh-6rem)] lg:self-start lg:overflow-y-auto lg:p-1 ${call ? "hidden" : "flex"}`}
       >
         <search>
-          <TextField
+          <DraftField
             label={t("search")}
             type="search"
             placeholder={t("searchHint")}
             value={text}
-            onChange={(event) => filters.change({ q: event.target.value })}
+            onSettled={(q) => filters.change({ q })}
           />
         </search>
         <Calls groups={groups} chosen={chosen} />
@@ -89,6 +90,9 @@ function Whole({ document, text, chosen }: { document: ApiDocument; text: string
   );
 }
 
+type Named = Parameters<ReturnType<typeof useTexts<"reference">>>[0];
+const isNamed = (tag: string): tag is Named => tag in areas.reference;
+
 function Calls({ groups, chosen }: { groups: readonly Group[]; chosen: string | null }) {
   const t = useTexts("reference");
   const [query] = useSearchParams();
@@ -103,8 +107,7 @@ function Calls({ groups, chosen }: { groups: readonly Group[]; chosen: string | 
     <nav aria-label={t("calls")} className="flex flex-col gap-5">
       {groups.map(({ tag, description, calls }) => (
         <section key={tag}>
-          <h2 className="px-2 text-sm">{tag}</h2>
-          <p className="mb-1 px-2 text-xs text-faint">{description}</p>
+          <h2 className="mb-1 px-2 text-sm">{isNamed(tag) ? t(tag) : description || tag}</h2>
           <ul>
             {calls.map(({ id, method, path }) => (
               <li key={id}>

@@ -21,7 +21,8 @@ export function CodeButton({ request }: { request: () => CodeRequest }) {
   );
 }
 
-function CodeTabs({ request }: { request: CodeRequest }) {
+/** A request as a program, in a language of one's choice. */
+export function CodeTabs({ request }: { request: CodeRequest }) {
   const t = useTexts("playground");
   const [language, setLanguage] = useState<Language>("curl");
   const text = codeOf(request, language, location.origin);

@@ -7,12 +7,12 @@ const RESERVED = new Set(["book", "model", "from"]);
 const LENGTH_MAX = 1_000; // longer texts would make addresses that some programs cut off
 
 /**
- * What was typed, at first that of the address; and a function that writes it there. That is for when a field is left: an
+ * What was typed, at first what is `kept` of it, else that of the address; and a function that writes it there. That is for when a field is left: an
  * address that changes with every key would disturb who composes characters.
  */
-export function useTyped(): [Typed, (typed: Typed) => void, () => void] {
+export function useTyped(kept?: Typed): [Typed, (typed: Typed) => void, () => void] {
   const [search, setSearch] = useSearchParams();
-  const [typed, setTyped] = useState<Typed>(() => Object.fromEntries([...search].filter(([name]) => !RESERVED.has(name))));
+  const [typed, setTyped] = useState<Typed>(() => kept ?? Object.fromEntries([...search].filter(([name]) => !RESERVED.has(name))));
 
   function keep(): void {
     const wanted = new URLSearchParams([...search].filter(([name]) => RESERVED.has(name)));

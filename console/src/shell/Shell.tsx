@@ -1,17 +1,14 @@
-import { lazy, Suspense, useRef, useState } from "react";
+import { Suspense, useRef, useState } from "react";
 import { Link, NavLink, Outlet } from "react-router";
 import { useSession } from "@/api/session";
 import { chooseLanguage, useLanguage, useTexts } from "@/i18n";
 import mark from "@/mark.svg";
 import { paths } from "@/paths";
 import { Arrival } from "@/shell/Arrival";
-import { loadPart } from "@/shell/loading";
 import { PageWait } from "@/shell/PageWait";
+import { UserButton } from "@/shell/UserButton";
 import { Button, ButtonLink } from "@/ui/Button";
 import { Skeleton } from "@/ui/Card";
-
-/** Only who is signed in needs it. */
-const UserMenu = lazy(async () => ({ default: (await loadPart(() => import("@/shell/UserMenu"))).UserMenu }));
 
 /** The frame of every page: where one is, where one can go, and who one is. */
 export function Shell() {
@@ -74,9 +71,7 @@ export function Shell() {
           </nav>
           <div className="flex items-center gap-2">
             {isIn ? (
-              <Suspense fallback={<span className="max-w-44 truncate px-3 text-sm">{name}</span>}>
-                <UserMenu name={name} />
-              </Suspense>
+              <UserButton name={name} />
             ) : (
               <Guest />
             )}

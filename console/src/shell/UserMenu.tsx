@@ -6,6 +6,7 @@ import { changeProfile } from "@/api/account";
 import { signOut } from "@/api/session";
 import { chooseLanguage, type Language, useLanguage, useTexts } from "@/i18n";
 import { paths } from "@/paths";
+import { userButtonClass, UserName } from "@/shell/UserButton";
 import { chooseTheme, chosenTheme, type Theme } from "@/theme";
 import { Dialog } from "@/ui/Dialog";
 import { Problem } from "@/ui/Problem";
@@ -13,8 +14,8 @@ import { Problem } from "@/ui/Problem";
 const itemClass =
   "flex min-h-9 cursor-default items-center rounded-control px-3 text-sm outline-none data-[highlighted]:bg-sunken";
 
-/** Who one is, and what belongs to that. */
-export function UserMenu({ name }: { name: string }) {
+/** Who one is, and what belongs to that; it was asked for by then. */
+export function UserMenu({ name, isOpen }: { name: string; isOpen: boolean }) {
   const t = useTexts("shell");
   const language = useLanguage();
   const navigate = useNavigate();
@@ -39,10 +40,9 @@ export function UserMenu({ name }: { name: string }) {
 
   return (
     <>
-      <Menu.Root>
-        <Menu.Trigger className="flex min-h-9 max-w-44 items-center gap-2 rounded-control px-3 text-sm hover:bg-sunken">
-          <span className="truncate">{name}</span>
-          <span aria-hidden>▾</span>
+      <Menu.Root defaultOpen={isOpen}>
+        <Menu.Trigger className={userButtonClass}>
+          <UserName name={name} />
         </Menu.Trigger>
         <Menu.Portal>
           <Menu.Positioner sideOffset={6} align="end" className="z-40">

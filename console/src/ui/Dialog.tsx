@@ -1,7 +1,6 @@
-import { Dialog as Base } from "@base-ui/react/dialog";
-import type { ReactNode } from "react";
+import { lazy, type ReactNode, Suspense, useEffect, useState } from "react";
 
-interface DialogProps {
+export interface DialogProps {
   isOpen: boolean;
   onClose: () => void;
   title: string;
@@ -12,19 +11,24 @@ interface DialogProps {
   children: ReactNode;
 }
 
+const load = () => import("@/ui/DialogBox");
+const DialogBox = lazy(async () => ({ default: (await load()).DialogBox }));
+/** When a page rests it fetches what its dialogs are drawn with, which no page needs to be drawn. */
+const REST_MS = 3000;
+
 /** Something that has to be settled before one goes on; Escape and the veil close it. */
-export function Dialog({ isOpen, onClose, title, isSticky = false, isWide = false, children }: DialogProps) {
+export function Dialog(props: DialogProps) {
+  const [isWanted, setWanted] = useState(props.isOpen);
+  if (props.isOpen && !isWanted) setWanted(true);
+  useEffect(() => {
+    const timer = setTimeout(() => void load().catch(() => undefined), REST_MS); // one that is opened tells
+    return () => clearTimeout(timer);
+  }, []);
   return (
-    <Base.Root open={isOpen} disablePointerDismissal={isSticky} onOpenChange={(open) => !open && !isSticky && onClose()}>
-      <Base.Portal>
-        <Base.Backdrop className="fixed inset-0 z-40 bg-black/45 transition-opacity data-[ending-style]:opacity-0 data-[starting-style]:opacity-0" />
-        <Base.Popup
-          className={`fixed top-1/2 left-1/2 z-40 max-h-[90dvh] ${isWide ? "w-[min(52rem,calc(100vw-2rem))]" : "w-[min(34rem,calc(100vw-2rem))]"} -translate-x-1/2 -translate-y-1/2 overflow-auto rounded-card border border-line bg-raised p-6 shadow-raised transition-[opacity,scale] data-[ending-style]:scale-98 data-[ending-style]:opacity-0 data-[starting-style]:scale-98 data-[starting-style]:opacity-0`}
-        >
-          <Base.Title className="text-lg font-semibold">{title}</Base.Title>
-          <div className="mt-4 flex flex-col gap-4">{children}</div>
-        </Base.Popup>
-      </Base.Portal>
-    </Base.Root>
+    isWanted && (
+      <Suspense fallback={null}>
+        <DialogBox {...props} />
+      </Suspense>
+    )
   );
 }

@@ -1,5 +1,5 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type ReactNode, useRef } from "react";
+import { memo, type ReactNode, useRef } from "react";
 
 export interface Column<Row> {
   key: string;
@@ -86,7 +86,10 @@ interface RowProps<Row> {
   measure: ((element: HTMLTableRowElement | null) => void) | undefined;
 }
 
-function TableRow<Row>({ table, index, measure }: RowProps<Row>) {
+/** Drawn again when the table is, not when it is scrolled. */
+const TableRow = memo(DrawnRow) as typeof DrawnRow;
+
+function DrawnRow<Row>({ table, index, measure }: RowProps<Row>) {
   const row = table.rows[index];
   if (row === undefined) return null;
   const isMarked = table.isMarked?.(row) ?? false;

@@ -46,7 +46,7 @@ def create_app(parts: EdgeParts) -> FastAPI:
     )
     app.state.parts = parts
     app.add_middleware(Envelope)
-    errors.install(app)
+    errors.install(app, site.missing_page() if site.is_built() else lambda _: None)
     for path in HOT_ROUTES:
         app.add_api_route(path, _misdirected, methods=["POST"], include_in_schema=False)
     videos = (videos_llmage, videos_generations, videos_openai, videos_unsupported)

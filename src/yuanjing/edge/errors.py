@@ -6,7 +6,7 @@ does not list is a bug: 500, logged, and no detail to the client.
 
 import math
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from pathlib import PurePath
 from typing import cast
@@ -67,11 +67,17 @@ def log_bug(error: BaseException, *, request_id: str, method: str, route: str) -
     )
 
 
-def install(app: FastAPI) -> None:
-    """Make the application answer failures this way."""
+def install(app: FastAPI, missing_page: Callable[[Request], Response | None] = lambda _: None) -> None:
+    """Make the application answer failures this way; `missing_page` is for browsers at an address of nothing."""
+
+    async def http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        is_missing = error.status_code == HTTPStatus.NOT_FOUND
+        return (missing_page(request) if is_missing else None) or _http(request, error)
+
     app.add_exception_handler(YuanjingError, _expected)
     app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(HTTPException, http)
 
 
 async def _expected(request: Request, error: Exception) -> Response:
@@ -105,9 +111,8 @@ async def _invalid(request: Request, error: Exception) -> Response:
     return error_answer(request.url.path, "invalid_parameter", message, param=param)
 
 
-async def _http(request: Request, error: Exception) -> Response:
+def _http(request: Request, error: HTTPException) -> Response:
     """No such path, or a path that does not know the method."""
-    assert isinstance(error, HTTPException)
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         return _wrong_method(request, error)
     if error.status_code == HTTPStatus.NOT_FOUND:

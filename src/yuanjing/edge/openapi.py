@@ -26,7 +26,7 @@ _TAGS = (
     {"name": "chat", "description": "OpenAI's dialect."},
     {"name": "videos", "description": "Videos, in OpenAI's dialect."},
     {"name": "models", "description": "What can be used, in OpenAI's dialect."},
-    {"name": "llmage", "description": "The seed's dialect: chat, videos, models, prices and the balance."},
+    {"name": "llmage", "description": "The llmage dialect: chat, videos, models, prices and the balance."},
     {"name": "square", "description": "What is sold, for anybody, in the console's dialect."},
     {
         "name": "sign-in",

@@ -3,8 +3,9 @@
 import gzip
 import hashlib
 import mimetypes
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
@@ -20,6 +21,9 @@ _POLICY = (
     "frame-ancestors 'none'"
 )
 _METHODS = ["GET", "HEAD"]
+_OF_PAGES = {"cache-control": "no-cache", "content-security-policy": _POLICY}
+_OF_PROGRAMS = ("api", "v1", "llmage", "idfile", "callbacks", "assets", ".well-known")
+"""Where no page is: who reads there reads the error."""
 _FOR_EVER = "public, max-age=31536000, immutable"
 _TEXT = ("text/", "application/javascript", "image/svg+xml")
 
@@ -44,6 +48,20 @@ def is_built(folder: Path = STATIC) -> bool:
     return (folder / "index.html").is_file()
 
 
+def missing_page(folder: Path = STATIC) -> Callable[[Request], Response | None]:
+    """The page, which says that there is nothing, for a browser at an address that is no part of the API."""
+    page = _read(folder / "index.html")
+
+    def answer(request: Request) -> Response | None:
+        is_read = request.method in _METHODS and "text/html" in request.headers.get("accept", "")
+        first = request.url.path.split("/")[1]
+        if not is_read or first in _OF_PROGRAMS:
+            return None
+        return _answer(request, page, _OF_PAGES, HTTPStatus.NOT_FOUND)
+
+    return answer
+
+
 def site_router(folder: Path = STATIC) -> APIRouter:
     """The console's routes; they are no part of the described API."""
     page = _read(folder / "index.html")
@@ -51,7 +69,7 @@ def site_router(folder: Path = STATIC) -> APIRouter:
     router = APIRouter(include_in_schema=False)
 
     async def get_page(request: Request) -> Response:
-        return _answer(request, page, {"cache-control": "no-cache", "content-security-policy": _POLICY})
+        return _answer(request, page, _OF_PAGES)
 
     async def get_asset(name: str, request: Request) -> Response:
         found = assets.get(name)
@@ -81,18 +99,19 @@ def _read(file: Path) -> _File:
     )
 
 
-def _answer(request: Request, file: _File, headers: Mapping[str, str]) -> Response:
+def _answer(request: Request, file: _File, headers: Mapping[str, str], status: int = HTTPStatus.OK) -> Response:
     own = {**headers, "etag": f"W/{file.etag}", "vary": "accept-encoding"}
     known = request.headers.get("if-none-match", "")
-    if file.etag in known or known.strip() == "*":
+    if status == HTTPStatus.OK and (file.etag in known or known.strip() == "*"):
         return Response(status_code=304, headers=own)
     content = file.content
     if file.packed and _takes_gzip(request.headers.get("accept-encoding", "")):
         own["content-encoding"] = "gzip"
         content = file.packed
     if request.method == "HEAD":
-        return Response(media_type=file.media_type, headers={**own, "content-length": str(len(content))})
-    return Response(content, media_type=file.media_type, headers=own)
+        own["content-length"] = str(len(content))
+        return Response(status_code=status, media_type=file.media_type, headers=own)
+    return Response(content, status, media_type=file.media_type, headers=own)
 
 
 def _takes_gzip(accepted: str) -> bool:

@@ -25,4 +25,5 @@ export const home = area({
     "Test keys reach simulated providers, failures included, and cost nothing.",
   ],
   call: ["第一次调用", "The first call"],
+  hello: ["你好", "Hello"],
 });

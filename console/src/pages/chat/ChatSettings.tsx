@@ -1,10 +1,10 @@
 import { useTexts } from "@/i18n";
-import { chatFields } from "@/pages/chat/parameters";
+import { chatFields, invalidFields } from "@/pages/chat/parameters";
 import { useNames } from "@/pages/models/names";
 import { BookChoice } from "@/playground/BookChoice";
 import type { Access } from "@/playground/key";
 import type { Offer } from "@/playground/offers";
-import { SchemaField, type Typed } from "@/playground/SchemaFields";
+import { SchemaField, type Typed, useFieldProblem } from "@/playground/SchemaFields";
 import { Button } from "@/ui/Button";
 import { SelectField, TextArea } from "@/ui/Field";
 
@@ -26,11 +26,19 @@ export function ChatSettings(props: ChatSettingsProps) {
   const t = useTexts("chat");
   const common = useTexts("playground");
   const fields = chatFields(props.chosen);
+  const invalid = invalidFields(props.chosen, props.typed);
+  const problemIn = useFieldProblem();
+  /** What another model than the first that has the field says about it. */
+  const ofAnother = (name: string): string | null => {
+    const found = invalid.find((one) => one.field.name === name);
+    return found ? `${found.offer.label}: ${problemIn(found.field, props.typed[name] ?? "")}` : null;
+  };
   const control = (field: (typeof fields)[number]) => (
     <SchemaField
       key={field.name}
       field={field}
       typed={props.typed[field.name] ?? ""}
+      problem={ofAnother(field.name)}
       onType={(text) => props.onType({ ...props.typed, [field.name]: text })}
     />
   );

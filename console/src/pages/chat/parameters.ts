@@ -18,7 +18,7 @@ export function chatFields(offers: readonly Offer[]): Field[] {
   return [...found.values()];
 }
 
-/** What a model gets of what was filled in: only what it knows and takes. */
+/** What a model gets of what was filled in: only what it knows. Nothing is sent while `invalidFields` has any. */
 export function chatValues(offer: Offer, typed: Typed): Record<string, Value> {
   const given: Record<string, Value> = {};
   for (const field of own(offer)) {
@@ -26,4 +26,22 @@ export function chatValues(offer: Offer, typed: Typed): Record<string, Value> {
     if (value !== null && isWithin(field, value)) given[field.name] = value;
   }
   return given;
+}
+
+/** A value that a model does not take. */
+export interface Invalid {
+  field: Field;
+  offer: Offer;
+}
+
+/** What was filled in and cannot be sent: models may have bounds of their own. */
+export function invalidFields(offers: readonly Offer[], typed: Typed): Invalid[] {
+  return offers.flatMap((offer) =>
+    own(offer).flatMap((field) => {
+      const text = typed[field.name] ?? "";
+      const value = valueOf(field, text);
+      const isGood = text.trim() === "" || (value !== null && isWithin(field, value));
+      return isGood ? [] : [{ field, offer }];
+    }),
+  );
 }

@@ -1,7 +1,7 @@
 /** One streamed answer of `POST /v1/chat/completions`. */
 
 import { ask, errorOf } from "@/playground/calls";
-import type { Access } from "@/playground/key";
+import { type Access, playgroundKey } from "@/playground/key";
 import { type ServerEvent, serverEvents } from "@/lib/sse";
 import type { ChatRequest, Piece, Usage } from "@/pages/chat/conversation";
 
@@ -32,7 +32,8 @@ export async function streamAnswer(
   tell: (piece: Piece) => void,
 ): Promise<void> {
   const answer = await ask(access, { method: "POST", path: "/v1/chat/completions", json: request, signal });
-  tell({ usageId: answer.headers.get("x-yuanjing-usage-id") });
+  const { id: keyId } = await playgroundKey(access);
+  tell({ usageId: answer.headers.get("x-yuanjing-usage-id"), keyId });
   if (!answer.body) throw new BrokenOffError("no body");
   try {
     await readAnswer(serverEvents(answer.body), tell);
@@ -42,11 +43,14 @@ export async function streamAnswer(
   }
 }
 
-/** The pieces of a stream's events, several at once if they come fast. */
+/** The pieces of a stream's events, several at once if they come fast; none waits for the next one. */
 export async function readAnswer(events: AsyncIterable<ServerEvent>, tell: (piece: Piece) => void): Promise<void> {
   let waiting: Piece = {};
   let told = 0;
+  let timer: ReturnType<typeof setTimeout> | undefined;
   const flush = (): void => {
+    clearTimeout(timer);
+    timer = undefined;
     if (Object.keys(waiting).length) tell(waiting);
     waiting = {};
     told = performance.now();
@@ -56,6 +60,7 @@ export async function readAnswer(events: AsyncIterable<ServerEvent>, tell: (piec
       if (data === "[DONE]") return;
       waiting = joined(waiting, pieceOf(data));
       if (performance.now() - told >= PAUSE_MS) flush();
+      else timer ??= setTimeout(flush, PAUSE_MS);
     }
   } finally {
     flush();

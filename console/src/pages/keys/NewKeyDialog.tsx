@@ -5,10 +5,10 @@ import { Code } from "@/ui/Code";
 import { CopyButton } from "@/ui/CopyButton";
 import { Dialog } from "@/ui/Dialog";
 
-const curl = (key: string): string => `curl ${location.origin}/v1/chat/completions \\
+const curl = (key: string, hello: string): string => `curl ${location.origin}/v1/chat/completions \\
   -H "Authorization: Bearer ${key}" \\
   -H "Content-Type: application/json" \\
-  -d '{"model": "qwen3-max", "messages": [{"role": "user", "content": "你好"}]}'`;
+  -d '{"model": "qwen3-max", "messages": [{"role": "user", "content": "${hello}"}]}'`;
 
 /** The key, this once. */
 export function NewKeyDialog({ made, onClose }: { made: NewKey | null; onClose: () => void }) {
@@ -21,7 +21,7 @@ export function NewKeyDialog({ made, onClose }: { made: NewKey | null; onClose: 
         {made.key}
       </code>
       <CopyButton text={made.key} label={t("copyKey")} tone="primary" />
-      <Code label={t("tryIt")} text={curl(made.key)} />
+      <Code label={t("tryIt")} text={curl(made.key, t("hello"))} />
       <div className="flex justify-end">
         <Button onClick={onClose}>{t("saved")}</Button>
       </div>

@@ -1,5 +1,6 @@
+import { Fragment } from "react";
 import type { Model } from "@/api/models";
-import { useTexts } from "@/i18n";
+import { useLanguage, useTexts } from "@/i18n";
 import { useFilters } from "@/lib/filters";
 import { dialectsOf, requestsOf } from "@/pages/models/snippets";
 import { codeOf, LANGUAGES } from "@/playground/code";
@@ -13,7 +14,8 @@ export function CodeExamples({ model }: { model: Model }) {
   const dialects = dialectsOf(model);
   const dialect = filters.pick("dialect", dialects) ?? dialects[0] ?? "openai";
   const language = filters.pick("code", LANGUAGES.map(([name]) => name)) ?? "curl";
-  const [ask, look] = requestsOf(model, dialect);
+  const requests = requestsOf(model, dialect, useLanguage());
+  const second = t(model.operation === "chat" ? "streamed" : "query");
   const label = LANGUAGES.find(([name]) => name === language)?.[1] ?? language;
   return (
     <div className="flex flex-col gap-3">
@@ -32,13 +34,12 @@ export function CodeExamples({ model }: { model: Model }) {
           onChange={(one) => filters.change({ code: one === "curl" ? null : one })}
         />
       </div>
-      <Code label={`${label} · ${ask.method} ${ask.path}`} text={codeOf(ask, language, location.origin)} />
-      {look && (
-        <>
-          <p className="mt-1 text-sm text-muted">{t("query")}</p>
-          <Code label={`${label} · ${look.method} ${look.path}`} text={codeOf(look, language, location.origin)} />
-        </>
-      )}
+      {requests.map((one, place) => (
+        <Fragment key={place}>
+          {place > 0 && <p className="mt-1 text-sm text-muted">{second}</p>}
+          <Code label={`${label} · ${one.method} ${one.path}`} text={codeOf(one, language, location.origin)} />
+        </Fragment>
+      ))}
     </div>
   );
 }

@@ -18,9 +18,6 @@ export function PriceTable({ price }: { price: ModelPrice }) {
     <>
       <p className="mb-3 text-sm text-muted">{t(isChat ? "priceChatLead" : "priceLead", { day })}</p>
       {isChat ? <Tiers tiers={price.tiers} /> : <Rates rates={price.rates} />}
-      <p className="mt-2 text-xs text-faint">
-        {t("source")}: {price.source}
-      </p>
     </>
   );
 }

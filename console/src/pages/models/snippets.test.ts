@@ -40,7 +40,7 @@ const model: Model = {
 };
 
 it("sends the files that a model needs as a form, and asks for the task after", () => {
-  expect(requestsOf(model, "llmage")).toEqual([
+  expect(requestsOf(model, "llmage", "zh")).toEqual([
     {
       method: "POST",
       path: "/llmage/video",
@@ -53,23 +53,35 @@ it("sends the files that a model needs as a form, and asks for the task after", 
     },
     { method: "GET", path: "/llmage/tasks?taskid=<taskid>" },
   ]);
-  expect(requestsOf(model, "openai")[0].form).toContainEqual(["seconds", "5", false]);
-  expect(requestsOf(model, "generations")[0].form).toContainEqual(["catelogid", "i2v", false]);
+  expect(requestsOf(model, "openai", "zh")[0].form).toContainEqual(["seconds", "5", false]);
+  expect(requestsOf(model, "generations", "zh")[0].form).toContainEqual(["catelogid", "i2v", false]);
 });
 
 it("shows a reference where one of several is needed, and no file for a text", () => {
   const files = [{ ...media, field: "image_files", is_required: false }];
   const video = { family: "", models: [], media: files, needs_any_of: ["image_files"], sizes: {} };
-  const [ask] = requestsOf({ ...model, operation: "reference_to_video", video }, "llmage");
+  const [ask] = requestsOf({ ...model, operation: "reference_to_video", video }, "llmage", "zh");
   expect(ask.form?.at(-1)).toEqual(["image_files", "first.jpg", true]);
-  const [plain] = requestsOf({ ...model, operation: "text_to_video", video: { ...video, needs_any_of: [] } }, "llmage");
+  const [plain] = requestsOf({ ...model, operation: "text_to_video", video: { ...video, needs_any_of: [] } }, "llmage", "zh");
   expect(plain.json).toEqual({ llmid: model.llmid, prompt: "小猫在抓老鼠", duration: 5 });
 });
 
 it("chats in two dialects", () => {
   const chat = { ...model, operation: "chat", model: "qwen3-max", video: null };
-  expect(dialectsOf(chat).map((dialect) => requestsOf(chat, dialect)[0].path)).toEqual([
+  expect(dialectsOf(chat).map((dialect) => requestsOf(chat, dialect, "zh")[0].path)).toEqual([
     "/v1/chat/completions",
     "/llmage/v1/chat/completions",
   ]);
+});
+
+it("asks in the reader's language, at once and as a stream", () => {
+  const chat = { ...model, operation: "chat", model: "qwen3-max", video: null };
+  const messages = [{ role: "user", content: "Introduce yourself in one sentence." }];
+  expect(requestsOf(chat, "openai", "en").map((one) => [one.json, one.isStream])).toEqual([
+    [{ model: "qwen3-max", messages }, undefined],
+    [{ model: "qwen3-max", messages, stream: true, stream_options: { include_usage: true } }, true],
+  ]);
+  const [, streamed] = requestsOf(chat, "llmage", "zh");
+  expect(streamed.json).toEqual({ model: "qwen3-max", prompt: "用一句话介绍你自己", stream: true });
+  expect(requestsOf({ ...model, operation: "text_to_video" }, "llmage", "en")[0].form).toContainEqual(["prompt", "A kitten chases a mouse", false]);
 });

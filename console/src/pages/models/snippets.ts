@@ -1,6 +1,7 @@
 /** A model's requests in each dialect, for the code on its page. */
 
 import type { Model } from "@/api/models";
+import type { Language } from "@/i18n";
 import type { CodeRequest, Json } from "@/playground/code";
 import { type Field, fieldsOf, type Schema } from "@/playground/schema";
 
@@ -16,8 +17,11 @@ const CATEGORIES: Readonly<Record<string, string>> = {
   image_to_video: "i2v",
   reference_to_video: "r2v",
 };
-const CHAT_PROMPT = "用一句话介绍你自己";
-const VIDEO_PROMPT = "小猫在抓老鼠";
+/** What examples ask for, in the reader's language. */
+const PROMPTS = {
+  zh: { chat: "用一句话介绍你自己", video: "小猫在抓老鼠" },
+  en: { chat: "Introduce yourself in one sentence.", video: "A kitten chases a mouse" },
+} as const;
 const FILES: Readonly<Record<string, string>> = {
   first_frame: "first.jpg",
   last_frame: "last.jpg",
@@ -28,36 +32,37 @@ const FILES: Readonly<Record<string, string>> = {
 /** Told in the example where the model has them; the rest is as it is by default. */
 const TOLD = ["duration", "resolution", "size", "ratio"];
 
-/** The request that asks, and for videos the one that looks how it stands. */
-export function requestsOf(model: Model, dialect: Dialect): readonly [ask: CodeRequest, look?: CodeRequest] {
-  return model.operation === "chat" ? [chat(model, dialect)] : video(model, dialect);
+/** The request that asks, and a second one: of chat the same as a stream, of videos the one that looks how it stands. */
+export function requestsOf(model: Model, dialect: Dialect, language: Language): readonly [CodeRequest, CodeRequest] {
+  return model.operation === "chat" ? chat(model, dialect, PROMPTS[language].chat) : video(model, dialect, PROMPTS[language].video);
 }
 
-function chat({ model }: Model, dialect: Dialect): CodeRequest {
-  if (dialect === "llmage")
-    return { method: "POST", path: "/llmage/v1/chat/completions", json: { model, prompt: CHAT_PROMPT } };
-  return {
-    method: "POST",
-    path: "/v1/chat/completions",
-    json: { model, messages: [{ role: "user", content: CHAT_PROMPT }] },
-  };
+function chat({ model }: Model, dialect: Dialect, prompt: string): readonly [CodeRequest, CodeRequest] {
+  const isSeed = dialect === "llmage";
+  const path = isSeed ? "/llmage/v1/chat/completions" : "/v1/chat/completions";
+  const json = isSeed ? { model, prompt } : { model, messages: [{ role: "user", content: prompt }] };
+  const streamed = { ...json, stream: true, ...(isSeed ? {} : { stream_options: { include_usage: true } }) };
+  return [
+    { method: "POST", path, json },
+    { method: "POST", path, json: streamed, isStream: true },
+  ];
 }
 
-function video(model: Model, dialect: Dialect): readonly [CodeRequest, CodeRequest] {
+function video(model: Model, dialect: Dialect, prompt: string): readonly [CodeRequest, CodeRequest] {
   const fields = fieldsOf(model.parameters as Schema, {});
   const told = Object.fromEntries(fields.flatMap((field) => toldOf(field)));
   const files = neededFiles(model);
   if (dialect === "openai") {
     const { duration, ...rest } = told;
-    const json = { model: model.llmid, prompt: VIDEO_PROMPT, ...(duration === undefined ? {} : { seconds: String(duration) }), ...rest };
+    const json = { model: model.llmid, prompt, ...(duration === undefined ? {} : { seconds: String(duration) }), ...rest };
     return [request("/v1/videos", json, files), { method: "GET", path: "/v1/videos/<id>" }];
   }
   if (dialect === "generations") {
     const category = CATEGORIES[model.operation];
-    const json = { model: model.llmid, ...(category ? { catelogid: category } : {}), prompt: VIDEO_PROMPT, ...told };
+    const json = { model: model.llmid, ...(category ? { catelogid: category } : {}), prompt, ...told };
     return [request("/llmage/v1/video/generations", json, files), { method: "GET", path: "/llmage/v1/tasks?taskid=<taskid>" }];
   }
-  const json = { llmid: model.llmid, prompt: VIDEO_PROMPT, ...told };
+  const json = { llmid: model.llmid, prompt, ...told };
   return [request("/llmage/video", json, files), { method: "GET", path: "/llmage/tasks?taskid=<taskid>" }];
 }
 

@@ -1,7 +1,8 @@
 import type { ReactNode } from "react";
 import { useTexts } from "@/i18n";
 import { Rich } from "@/pages/guide/Blocks";
-import { type Answer, type Call, exampleOf, type Parameter, type Row, type SchemaReader } from "@/pages/reference/document";
+import { type Answer, type Call, exampleOf, type Parameter, requestOf, type Row, type SchemaReader } from "@/pages/reference/document";
+import { CodeTabs } from "@/playground/CodeDialog";
 import { Badge } from "@/ui/Card";
 import { Code } from "@/ui/Code";
 import { type Column, Table } from "@/ui/Table";
@@ -18,6 +19,7 @@ export function CallView({ call, reader }: { call: Call; reader: SchemaReader })
   const t = useTexts("reference");
   const bodies = Object.entries(call.requestBody?.content ?? {});
   const parameters = call.parameters ?? [];
+  const request = requestOf(call);
   return (
     <article className="flex min-w-0 flex-col gap-8">
       <header>
@@ -32,6 +34,11 @@ export function CallView({ call, reader }: { call: Call; reader: SchemaReader })
           <Access call={call} />
         </p>
       </header>
+      {request && (
+        <Part title={t("code")}>
+          <CodeTabs request={request} />
+        </Part>
+      )}
       {parameters.length > 0 && (
         <Part title={t("parameters")}>
           <Parameters parameters={parameters} reader={reader} />

@@ -1,5 +1,7 @@
 /** The description of the API, read for people: calls by tag, and bodies as rows of fields. */
 
+import type { CodeRequest } from "@/playground/code";
+
 export interface Schema {
   $ref?: string;
   type?: string | readonly string[];
@@ -72,11 +74,17 @@ export interface Group {
   calls: readonly Call[];
 }
 
-/** All calls, each with the text that is searched: its words, and the names of what it takes. */
+/** What only those who run the platform call. */
+const OF_OPERATORS = "operations";
+const DESCRIPTION = "/openapi.json";
+
+/** All calls of customers, each with the text that is searched: its words, and the names of what it takes. */
 export function callsOf(document: ApiDocument): Call[] {
   const reader = new SchemaReader(document);
   return Object.entries(document.paths).flatMap(([path, item]) =>
-    Object.entries(item).map(([method, operation]): Call => {
+    Object.entries(item)
+      .filter(([, operation]) => path === DESCRIPTION || !operation.tags?.includes(OF_OPERATORS))
+      .map(([method, operation]): Call => {
       const id = `${method.toUpperCase()} ${path}`;
       const names = (operation.parameters ?? []).map((one) => one.name);
       const bodies = Object.values(operation.requestBody?.content ?? {}).flatMap(({ schema }) =>
@@ -191,4 +199,14 @@ export function exampleOf(media: Media | undefined): string | null {
   const value = Object.values(media?.examples ?? {})[0]?.value;
   if (value === undefined) return null;
   return typeof value === "string" ? value : JSON.stringify(value, null, 2);
+}
+
+/** The call as a program would make it; null where that would need files, or a session. */
+export function requestOf(call: Call): CodeRequest | null {
+  if (call.method !== "GET" && call.method !== "POST") return null;
+  if (!call.security?.some((one) => "api_key" in one)) return null;
+  const request = { method: call.method, path: call.path } as const;
+  if (!call.requestBody) return request;
+  const example = Object.values(call.requestBody.content?.["application/json"]?.examples ?? {})[0]?.value;
+  return typeof example === "object" && example !== null ? { ...request, json: example as NonNullable<CodeRequest["json"]> } : null;
 }

@@ -6,7 +6,8 @@ import { useWords } from "@/i18n/words";
 import type { RangeFault } from "@/lib/days";
 import { useFilters } from "@/lib/filters";
 import { Button } from "@/ui/Button";
-import { SelectField, TextField } from "@/ui/Field";
+import { DateField } from "@/ui/DraftField";
+import { SelectField } from "@/ui/Field";
 
 const NAMES = ["state", "key", "model", "operation", "book", "from", "to"] as const;
 
@@ -39,8 +40,8 @@ export function TaskFilters({ where, fault, models }: { where: TaskFilter; fault
         {choice("model", names.map((one) => [one, one]))}
         {choice("operation", OPERATIONS.filter((one) => one !== "chat").map((one) => [one, word(one)]))}
         {choice("key", [...(keys.data ?? [])].map(([id, key]) => [id, key.name]))}
-        <TextField label={t("from")} type="date" problem={problem("from") || null} value={where.from ?? ""} onChange={(event) => filters.change({ from: event.target.value })} />
-        <TextField label={t("to")} type="date" problem={problem("to") || null} value={where.to ?? ""} onChange={(event) => filters.change({ to: event.target.value })} />
+        <DateField label={t("from")} problem={problem("from") || null} value={where.from ?? ""} onSettled={(from) => filters.change({ from })} />
+        <DateField label={t("to")} problem={problem("to") || null} value={where.to ?? ""} onSettled={(to) => filters.change({ to })} />
       </div>
       {NAMES.some((name) => where[name] !== null) && (
         <Button tone="quiet" className="mt-2" onClick={() => filters.change(Object.fromEntries(NAMES.map((name) => [name, null])))}>

@@ -4,7 +4,8 @@ import { useTexts } from "@/i18n";
 import { useWords } from "@/i18n/words";
 import { useFilters } from "@/lib/filters";
 import { Button } from "@/ui/Button";
-import { SelectField, TextField } from "@/ui/Field";
+import { DateField } from "@/ui/DraftField";
+import { SelectField } from "@/ui/Field";
 import { Segments } from "@/ui/Segments";
 
 export interface DaysFault {
@@ -38,14 +39,13 @@ export function UsageFilters({ where, fault }: { where: UsageFilter; fault: Days
         )}
       </div>
       <div className="grid grid-cols-2 gap-3 md:grid-cols-4">
-        <TextField
+        <DateField
           label={t("from")}
-          type="date"
           value={where.from}
           problem={fault?.at === "from" ? fault.text : null}
-          onChange={(event) => filters.change({ from: event.target.value })}
+          onSettled={(from) => filters.change({ from })}
         />
-        <TextField label={t("to")} type="date" value={where.to} problem={fault?.at === "to" ? fault.text : null} onChange={(event) => filters.change({ to: event.target.value })} />
+        <DateField label={t("to")} value={where.to} problem={fault?.at === "to" ? fault.text : null} onSettled={(to) => filters.change({ to })} />
         <SelectField
           label={t("key")}
           value={where.key ?? ""}

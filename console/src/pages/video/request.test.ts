@@ -71,7 +71,7 @@ describe("limits of files", () => {
 
   it("are told before a file is chosen", () => {
     expect(limitsText(limits, words)).toBe(
-      "limitTypes MP4, PNG · limitSize 1 KB · limitSideMin 300 · limitSideMax 600 · limitAspect 0.5 – 2 · limitSeconds 1.8 – 15 · limitCount 3 · limitTotal 15",
+      "limitTypes MP4, PNG · limitSize 1,000 B · limitSideMin 300 · limitSideMax 600 · limitAspect 0.5 – 2 · limitSeconds 1.8 – 15 · limitCount 3 · limitTotal 15",
     );
   });
   it("are kept, or the first that is not is named", () => {
