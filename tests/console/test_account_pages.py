@@ -83,6 +83,17 @@ def end_too_late(visitor, task_id):
     expect(page.locator("video")).to_be_visible()
 
 
+def ask_without_answer(visitor):
+    """A time that has no answer is told once, at its field, and nothing else is."""
+    page = visitor.page
+    visitor.expected.append("400: GET")
+    for path in ("/tasks?from=2026-11-02&to=2026-11-01", "/usage?from=2020-01-01&to=2026-01-01"):
+        page.goto(path)
+        expect(page.get_by_role("alert")).to_have_count(1)
+        expect(page.get_by_role("link", name="Download CSV")).to_have_count(0)
+        expect(page.get_by_text("No tasks like that")).to_have_count(0)
+
+
 def create_key(page, name):
     """Through the page, as a person does; the key as it was copied."""
     page.goto("/keys")
@@ -171,12 +182,7 @@ def test_a_key_is_changed_and_what_is_wrong_is_told_at_its_field(signed_in):
     page.get_by_role("row", name="nightly").wait_for()
     expect(page.get_by_role("row", name="nightly").get_by_text("models: 1")).to_be_visible()
     expect(page.get_by_role("row", name="nightly")).not_to_contain_text("¥12.50")
-    visitor.expected.append("400: GET")
-    for path in ("/tasks?from=2026-11-02&to=2026-11-01", "/usage?from=2020-01-01&to=2026-01-01"):
-        page.goto(path)  # a time that has no answer is told once, and nothing else is
-        expect(page.get_by_role("alert")).to_have_count(1)
-        expect(page.get_by_role("link", name="Download CSV")).to_have_count(0)
-        expect(page.get_by_text("No tasks like that")).to_have_count(0)
+    ask_without_answer(visitor)
     page.goto("/usage")
     page.get_by_label("From").click()
     page.keyboard.type("10152026", delay=80)
