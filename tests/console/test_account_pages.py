@@ -61,6 +61,39 @@ def see_many(page):
     page.reload()
 
 
+def end_too_late(visitor, task_id):
+    """Who wants to cancel a task that ends meanwhile deletes nothing, neither by asking nor by waiting."""
+    page = visitor.page
+    visitor.expected.append("409: POST")
+
+    def run_on(route):
+        found = route.fetch().json()
+        route.fulfill(body=json.dumps(found | {"state": "running", "usage_id": None}), content_type="application/json")
+
+    page.route(f"**/api/tasks/{task_id}", run_on)
+    page.reload()
+    late = page.get_by_role("dialog", name="任务已经结束")
+    page.get_by_role("button", name="取消任务").click()
+    page.get_by_role("button", name="请求取消").click()
+    late.get_by_role("button", name="关闭").click()
+    page.get_by_role("button", name="取消任务").click()
+    expect(page.get_by_role("button", name="请求取消")).to_be_visible()
+    page.unroute_all()
+    late.get_by_role("button", name="关闭").click()
+    expect(page.locator("video")).to_be_visible()
+
+
+def ask_without_answer(visitor):
+    """A time that has no answer is told once, at its field, and nothing else is."""
+    page = visitor.page
+    visitor.expected.append("400: GET")
+    for path in ("/tasks?from=2026-11-02&to=2026-11-01", "/usage?from=2020-01-01&to=2026-01-01"):
+        page.goto(path)
+        expect(page.get_by_role("alert")).to_have_count(1)
+        expect(page.get_by_role("link", name="Download CSV")).to_have_count(0)
+        expect(page.get_by_text("No tasks like that")).to_have_count(0)
+
+
 def create_key(page, name):
     """Through the page, as a person does; the key as it was copied."""
     page.goto("/keys")
@@ -124,14 +157,22 @@ def test_a_key_is_changed_and_what_is_wrong_is_told_at_its_field(signed_in):
     form.get_by_text("Limits (optional)").click()
     form.get_by_label("Budget (CNY)").fill("-1")
     form.get_by_label("Models").fill("no-such-model")
+    limits = form.get_by_text("Limits (optional)")
+    limits.click()  # what is wrong is unfolded, and has the focus
     form.get_by_role("button", name="Create API key").click()
-    form.get_by_text("Write an amount such as 100").wait_for()
+    expect(form.get_by_text("Write an amount such as 100")).to_be_visible()
+    expect(form.get_by_label("Budget (CNY)")).to_be_focused()
     form.get_by_label("Budget (CNY)").fill("12.5")
+    limits.click()
     form.get_by_role("button", name="Create API key").click()
-    form.get_by_text("there is no offer").wait_for()
+    expect(form.get_by_label("Models")).to_be_focused()
     expect(page.get_by_role("alert")).to_have_count(1)
     form.get_by_label("Models").fill(MODEL)
+    visitor.expected.append("503: GET")
+    page.route("**/api/keys?*", lambda route: route.fulfill(status=503))  # the key does not wait for the list
     form.get_by_role("button", name="Create API key").click()
+    expect(page.get_by_test_id("new-key")).to_be_visible()
+    page.unroute_all()
     page.get_by_role("button", name="I have kept it; close").click()
     expect(page.get_by_role("row").nth(1)).to_contain_text("¥0.00 of ¥12.50")
     page.get_by_role("button", name="Change Unnamed").click()
@@ -141,6 +182,7 @@ def test_a_key_is_changed_and_what_is_wrong_is_told_at_its_field(signed_in):
     page.get_by_role("row", name="nightly").wait_for()
     expect(page.get_by_role("row", name="nightly").get_by_text("models: 1")).to_be_visible()
     expect(page.get_by_role("row", name="nightly")).not_to_contain_text("¥12.50")
+    ask_without_answer(visitor)
     page.goto("/usage")
     page.get_by_label("From").click()
     page.keyboard.type("10152026", delay=80)
@@ -171,6 +213,7 @@ def test_a_task_of_the_api_is_in_the_gallery_with_its_cover_and_can_be_deleted(s
     expect(page.get_by_text("小猫在抓老鼠")).to_be_visible()
     expect(page.get_by_text("供应商已接受")).to_be_visible()
     page.get_by_text("浏览器已重新计算").wait_for()
+    end_too_late(visitor, task_id)
     page.get_by_role("button", name="删除").click()
     page.get_by_role("dialog").get_by_role("button", name="删除").click()
     page.get_by_text("还没有视频任务").wait_for()

@@ -259,7 +259,7 @@ def enter(dialog, platform):
 
 
 def lose_the_network(visitor):
-    """A page that cannot be fetched leaves the one before as it is; then there is a new version."""
+    """A page that was never there cannot be opened, and the one before stays until that is wanted; so a new version."""
     page = visitor.page
     told, guide = page.get_by_role("alert"), page.get_by_role("link", name="使用指南")
     visitor.context.set_offline(True)

@@ -78,9 +78,15 @@ def test_a_code_becomes_promotion_money_once_and_the_test_book_is_full(signed_in
     lots = page.get_by_role("table", name="赠金明细")
     expect(lots).to_contain_text("¥8.80")
     expect(page.get_by_role("heading", name="兑换过的码").locator("..")).to_contain_text("+¥8.80")
-    page.get_by_role("button", name="补足试用金").click()
+    refill = page.get_by_role("button", name="补足试用金")
+    refill.press("Enter")
     expect(page.get_by_text("试用金是满的")).to_be_visible()
+    expect(refill).to_be_focused()
     visitor.picture("finance-promotion")
+    visitor.expected.append("/api/topups/top_nope")
+    for path in ("/finance/orders/top_nope", "/finance/statements/2026-13"):
+        page.goto(path)
+        expect(page.get_by_text("没有这个页面")).to_be_visible()
 
 
 def test_where_no_payment_method_is_set_up_the_page_says_so(signed_in):

@@ -179,7 +179,7 @@ def strangers_requests(page: Page, url: str) -> list[str]:
 
 
 def script_bytes(page: Page) -> int:
-    """How much script has come over the wire since the page was opened, but for what is fetched beforehand."""
+    """How much script has come over the wire for the page that was opened, before it fetches the other pages' ahead."""
     script = """() => {
         const later = performance.getEntriesByName("yuanjing.prefetch")[0]?.startTime ?? Infinity;
         return performance.getEntriesByType("resource")

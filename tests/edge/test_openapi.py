@@ -34,6 +34,7 @@ VIDEO_CODES = {
     "undeliverable_files",
 }
 CONSOLE_CODES = {
+    "task_ended",
     "already_exists",
     "too_many_keys",
     "key_revoked",

@@ -6,7 +6,7 @@ import httpx2
 import pytest
 from tests.edge.platform import Platform, described
 from tests.edge_console.test_sign_in import code_of
-from tests.support.signin import MOBILE, Browser
+from tests.support.signin import MOBILE, OTHER_MOBILE, Browser
 
 Json = dict
 OWN = "https://ai.example.com"
@@ -62,6 +62,21 @@ async def test_the_token_is_of_the_session_and_of_no_other(platform: Platform, b
         for token in (before, other.token):
             answer = await browser.send("DELETE", "/api/auth/session", headers={"x-csrf-token": token})
             assert code_of(answer)[1] == "forgery_suspected"
+
+
+async def test_who_shows_a_token_reads_nothing_of_another_session(browser: Browser) -> None:
+    """A page that is still open on one customer's data, where somebody else has signed in meanwhile."""
+    await browser.sign_in()
+    before = browser.token
+    for token, expected in ((before, 200), (None, 200), ("", 403), ("ä", 403)):
+        headers: Any = {} if token is None else {"x-csrf-token": token.encode()}
+        assert (await browser.client.get("/api/balance", headers=headers)).status_code == expected, token
+    await browser.send("DELETE", "/api/auth/session")
+    answer = await browser.client.get("/api/balance", headers={"x-csrf-token": before})
+    assert code_of(answer)[1] == "not_signed_in"
+    await browser.sign_in(OTHER_MOBILE)
+    answer = await browser.client.get("/api/balance", headers={"x-csrf-token": before})
+    assert code_of(answer) == (403, "forgery_suspected", "x-csrf-token")
 
 
 async def test_signing_in_needs_the_token_of_the_browser_too(platform: Platform, browser: Browser) -> None:

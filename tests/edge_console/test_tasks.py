@@ -146,6 +146,7 @@ async def test_anothers_tasks_are_not_there(place: Place) -> None:
         for path in (f"/api/tasks/{task_id}", f"/api/tasks/{task_id}/receipt"):
             assert code_of(await place.browser.client.get(path))[:2] == (404, "not_found"), path
         assert code_of(await place.browser.send("DELETE", f"/api/tasks/{task_id}"))[:2] == (404, "not_found")
+        assert code_of(await place.browser.send("POST", f"/api/tasks/{task_id}/cancel"))[:2] == (404, "not_found")
     assert code_of(await place.browser.client.get("/api/tasks?key=key_b_live")) == (404, "not_found", "key")
     assert (await place.market.task(other)).is_cancel_requested is False
 
@@ -159,6 +160,18 @@ async def test_a_task_is_deleted_or_asked_to_end(place: Place) -> None:
     assert answer.json() == {"object": "task.deleted", "id": done.id, "deleted": True}
     assert code_of(await place.browser.client.get(f"/api/tasks/{done.id}"))[0] == 404
     assert code_of(await place.browser.client.delete(f"/api/tasks/{running.task.id}"))[:2] == (403, "forgery_suspected")
+
+
+async def test_a_task_is_canceled_only_while_it_is_under_way(place: Place) -> None:
+    running, done = await place.market.submit(), await place.done()
+    for _ in range(2):
+        answer = await place.browser.send("POST", f"/api/tasks/{running.task.id}/cancel")
+        assert (answer.status_code, answer.json()["is_cancel_requested"]) == (200, True)
+    answer = await place.browser.send("POST", f"/api/tasks/{done.id}/cancel")
+    assert code_of(answer) == (409, "task_ended", "task_id")
+    found = await place.get(f"/api/tasks/{done.id}")
+    assert (found["state"], found["is_cancel_requested"]) == ("succeeded", False)
+    assert all(one["url"] for one in found["artifacts"])
 
 
 async def test_receipts_of_tasks(place: Place) -> None:

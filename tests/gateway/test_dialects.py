@@ -11,7 +11,8 @@ from yuanjing.domain.dialects import ERRORS, Dialect, error_body, error_headers,
 from yuanjing.gateway.client import STATUS_LINES
 
 NOT_HOT = {
-    "already_exists", "file_expired", "key_revoked", "range_not_satisfiable", "too_many_keys", "video_not_ready",
+    "already_exists", "file_expired", "key_revoked", "range_not_satisfiable", "task_ended",
+    "too_many_keys", "video_not_ready",
 }  # fmt: skip
 """Errors of videos, their files and the console, which the hot path never answers with."""
 

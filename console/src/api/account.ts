@@ -4,7 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { api, call, type Schemas } from "@/api/client";
 import { queries } from "@/api/queries";
 import type { paths } from "@/api/schema";
-import { keepSession, loadSession } from "@/api/session";
+import { keepSession, sessionKey } from "@/api/session";
 
 export type Profile = Schemas["ProfileView"];
 export type OpenSession = Schemas["SessionView"];
@@ -26,14 +26,18 @@ export function useOpenSessions() {
   });
 }
 
-/** What one signs in with, or where, is another thing now; the session tells the name and the factors too. */
-async function changed(): Promise<void> {
-  await Promise.all([loadSession(), queries.invalidateQueries({ queryKey: [ACCOUNT] })]);
+/**
+ * What one signs in with, or where, is another thing now; the session tells the name and the factors too. It is asked for
+ * beside, and not waited for: what was done is done, and what is told only once must not hang on another answer.
+ */
+function changed(): void {
+  void queries.invalidateQueries({ queryKey: sessionKey });
+  void queries.invalidateQueries({ queryKey: [ACCOUNT] });
 }
 
 export async function changeProfile(body: ProfilePatch): Promise<void> {
   queries.setQueryData([ACCOUNT, "profile"], await call(() => api.PATCH("/api/profile", { body })));
-  await loadSession();
+  void queries.invalidateQueries({ queryKey: sessionKey });
 }
 
 /** Show that it is you: for some minutes one may then change how one signs in. */
@@ -43,17 +47,17 @@ export async function confirmSelf(body: Proof): Promise<void> {
 
 export async function changeMobile(body: MobileBody): Promise<void> {
   keepSession(await call(() => api.PUT("/api/auth/mobile", { body })));
-  await changed();
+  changed();
 }
 
 export async function setPassword(password: string): Promise<void> {
   await call(() => api.PUT("/api/auth/password", { body: { password } }));
-  await changed();
+  changed();
 }
 
-export async function removePassword(): Promise<void> {
-  await call(() => api.DELETE("/api/auth/password"));
-  await changed();
+export async function removePassword(signal: AbortSignal): Promise<void> {
+  await call(() => api.DELETE("/api/auth/password", { signal }));
+  changed();
 }
 
 export const beginTotp = (): Promise<NewTotp> => call(() => api.POST("/api/auth/totp"));
@@ -61,28 +65,28 @@ export const beginTotp = (): Promise<NewTotp> => call(() => api.POST("/api/auth/
 /** Confirm a new authenticator; the recovery codes, this once. */
 export async function confirmTotp(totp: string): Promise<readonly string[]> {
   const { recovery_codes: codes } = await call(() => api.PUT("/api/auth/totp", { body: { totp } }));
-  await changed();
+  changed();
   return codes;
 }
 
-export async function removeTotp(): Promise<void> {
-  await call(() => api.DELETE("/api/auth/totp"));
-  await changed();
+export async function removeTotp(signal: AbortSignal): Promise<void> {
+  await call(() => api.DELETE("/api/auth/totp", { signal }));
+  changed();
 }
 
 /** New recovery codes, this once. */
 export async function renewRecoveryCodes(): Promise<readonly string[]> {
   const { recovery_codes: codes } = await call(() => api.POST("/api/auth/recovery-codes"));
-  await changed();
+  changed();
   return codes;
 }
 
-export async function endSession(id: string): Promise<void> {
-  await call(() => api.DELETE("/api/auth/sessions/{session_id}", { params: { path: { session_id: id } } }));
-  await changed();
+export async function endSession(id: string, signal: AbortSignal): Promise<void> {
+  await call(() => api.DELETE("/api/auth/sessions/{session_id}", { params: { path: { session_id: id } }, signal }));
+  changed();
 }
 
-export async function endOtherSessions(): Promise<void> {
-  await call(() => api.DELETE("/api/auth/sessions"));
-  await changed();
+export async function endOtherSessions(signal: AbortSignal): Promise<void> {
+  await call(() => api.DELETE("/api/auth/sessions", { signal }));
+  changed();
 }

@@ -25,6 +25,25 @@ export function isNotFound(error: unknown): boolean {
   return error instanceof ApiError && error.status === 404;
 }
 
+/**
+ * What a dialog over the page asks about by itself, so that it is not told as an error as well: nobody is signed in any
+ * more, somebody else is, or somebody did not want to show who they are.
+ */
+export function isToldElsewhere(error: unknown): boolean {
+  if (error instanceof OtherCustomerError || error instanceof NotConfirmedError) return true;
+  return error instanceof ApiError && error.code === "not_signed_in";
+}
+
+/** Somebody has closed the dialog instead of proving who they are; nothing has happened. */
+export class NotConfirmedError extends Error {
+  override readonly name = "NotConfirmedError";
+}
+
+/** Somebody else is signed in now, in another window; nothing was done, and nothing of theirs is shown. */
+export class OtherCustomerError extends Error {
+  override readonly name = "OtherCustomerError";
+}
+
 /** Nobody has answered: no network, or no server. */
 export class OfflineError extends Error {
   override readonly name = "OfflineError";

@@ -47,21 +47,26 @@ export function useKeyNames() {
 
 /** Make a key; its text is in the answer only. */
 export async function createKey(body: KeyBody): Promise<NewKey> {
-  const made = await call(() => api.POST("/api/keys", { body }));
-  await forget();
-  return made;
+  try {
+    return await call(() => api.POST("/api/keys", { body }));
+  } finally {
+    forget(); // not waited for: a key is shown once, and at once
+  }
 }
 
 export async function changeKey(id: string, body: KeyPatch): Promise<void> {
   await call(() => api.PATCH("/api/keys/{key_id}", { params: { path: { key_id: id } }, body }));
-  await forget();
+  forget();
 }
 
-export async function revokeKey(id: string): Promise<void> {
-  await call(() => api.DELETE("/api/keys/{key_id}", { params: { path: { key_id: id } } }));
-  await forget();
+export async function revokeKey(id: string, signal: AbortSignal): Promise<void> {
+  try {
+    await call(() => api.DELETE("/api/keys/{key_id}", { params: { path: { key_id: id } }, signal }));
+  } finally {
+    forget(); // also where no answer came: it may have been done
+  }
 }
 
-async function forget(): Promise<void> {
-  await queries.invalidateQueries({ queryKey: [KEYS] });
+function forget(): void {
+  void queries.invalidateQueries({ queryKey: [KEYS] });
 }

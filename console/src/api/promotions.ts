@@ -34,6 +34,7 @@ export function useRedemptions() {
 /** Turn a code into promotion money. */
 export async function redeem(code: string): Promise<Redemption> {
   const made = await call(() => api.POST("/api/redemptions", { body: { code } }));
-  await Promise.all([queries.invalidateQueries({ queryKey: [PROMOTIONS] }), forgetFinance()]);
+  void queries.invalidateQueries({ queryKey: [PROMOTIONS] });
+  void forgetFinance();
   return made;
 }

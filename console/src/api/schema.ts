@@ -1068,6 +1068,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/tasks/{task_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel Task
+         * @description Ask for the end of a task that is under way; one that has ended is never touched.
+         */
+        post: operations["cancel_task"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/tasks/{task_id}/receipt": {
         parameters: {
             query?: never;
@@ -7659,6 +7679,17 @@ export interface operations {
                     "application/json": components["schemas"]["ConsoleError"];
                 };
             };
+            /** @description `forgery_suspected` */
+            403: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
             /** @description `internal_error` */
             500: {
                 headers: {
@@ -8859,6 +8890,17 @@ export interface operations {
                     "application/json": components["schemas"]["ConsoleError"];
                 };
             };
+            /** @description `forgery_suspected` */
+            403: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
             /** @description `internal_error` */
             500: {
                 headers: {
@@ -9140,6 +9182,17 @@ export interface operations {
                     "application/json": components["schemas"]["ConsoleError"];
                 };
             };
+            /** @description `forgery_suspected` */
+            403: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
             /** @description `internal_error` */
             500: {
                 headers: {
@@ -9381,6 +9434,17 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description How to show who calls: by a key, or by the cookie of a session. */
                     "www-authenticate"?: "Bearer" | "Cookie";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
+            /** @description `forgery_suspected` */
+            403: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9729,6 +9793,17 @@ export interface operations {
                     "application/json": components["schemas"]["ConsoleError"];
                 };
             };
+            /** @description `forgery_suspected` */
+            403: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
             /** @description `internal_error` */
             500: {
                 headers: {
@@ -9882,6 +9957,17 @@ export interface operations {
                     "application/json": components["schemas"]["ConsoleError"];
                 };
             };
+            /** @description `forgery_suspected` */
+            403: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
             /** @description `internal_error` */
             500: {
                 headers: {
@@ -9948,6 +10034,17 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description How to show who calls: by a key, or by the cookie of a session. */
                     "www-authenticate"?: "Bearer" | "Cookie";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
+            /** @description `forgery_suspected` */
+            403: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10187,6 +10284,17 @@ export interface operations {
                     "application/json": components["schemas"]["ConsoleError"];
                 };
             };
+            /** @description `forgery_suspected` */
+            403: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
             /** @description `internal_error` */
             500: {
                 headers: {
@@ -10264,6 +10372,17 @@ export interface operations {
                     "application/json": components["schemas"]["ConsoleError"];
                 };
             };
+            /** @description `forgery_suspected` */
+            403: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
             /** @description `internal_error` */
             500: {
                 headers: {
@@ -10334,6 +10453,17 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description How to show who calls: by a key, or by the cookie of a session. */
                     "www-authenticate"?: "Bearer" | "Cookie";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
+            /** @description `forgery_suspected` */
+            403: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10426,6 +10556,17 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description How to show who calls: by a key, or by the cookie of a session. */
                     "www-authenticate"?: "Bearer" | "Cookie";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
+            /** @description `forgery_suspected` */
+            403: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10531,6 +10672,17 @@ export interface operations {
                     "application/json": components["schemas"]["ConsoleError"];
                 };
             };
+            /** @description `forgery_suspected` */
+            403: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
             /** @description `not_found` */
             404: {
                 headers: {
@@ -10595,6 +10747,17 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description How to show who calls: by a key, or by the cookie of a session. */
                     "www-authenticate"?: "Bearer" | "Cookie";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
+            /** @description `forgery_suspected` */
+            403: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10670,6 +10833,17 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description How to show who calls: by a key, or by the cookie of a session. */
                     "www-authenticate"?: "Bearer" | "Cookie";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
+            /** @description `forgery_suspected` */
+            403: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10774,6 +10948,17 @@ export interface operations {
                     "application/json": components["schemas"]["ConsoleError"];
                 };
             };
+            /** @description `forgery_suspected` */
+            403: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
             /** @description `not_found` */
             404: {
                 headers: {
@@ -10838,6 +11023,17 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description How to show who calls: by a key, or by the cookie of a session. */
                     "www-authenticate"?: "Bearer" | "Cookie";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
+            /** @description `forgery_suspected` */
+            403: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10962,6 +11158,100 @@ export interface operations {
             };
         };
     };
+    cancel_task: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                task_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskView"];
+                };
+            };
+            /** @description `not_signed_in` */
+            401: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
+                    /** @description How to show who calls: by a key, or by the cookie of a session. */
+                    "www-authenticate"?: "Bearer" | "Cookie";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
+            /** @description `forgery_suspected` */
+            403: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
+            /** @description `task_ended` */
+            409: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
+                    /** @description `false` where trying again cannot help. */
+                    "x-should-retry"?: "false";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
+            /** @description `internal_error` */
+            500: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
+            /** @description `store_unavailable` */
+            503: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
+                    /** @description Seconds after which trying again can help. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
+        };
+    };
     get_task_receipt: {
         parameters: {
             query?: never;
@@ -10994,6 +11284,17 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description How to show who calls: by a key, or by the cookie of a session. */
                     "www-authenticate"?: "Bearer" | "Cookie";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
+            /** @description `forgery_suspected` */
+            403: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -11236,6 +11537,17 @@ export interface operations {
                     "application/json": components["schemas"]["ConsoleError"];
                 };
             };
+            /** @description `forgery_suspected` */
+            403: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
             /** @description `internal_error` */
             500: {
                 headers: {
@@ -11302,6 +11614,17 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description How to show who calls: by a key, or by the cookie of a session. */
                     "www-authenticate"?: "Bearer" | "Cookie";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
+            /** @description `forgery_suspected` */
+            403: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -11520,6 +11843,17 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description How to show who calls: by a key, or by the cookie of a session. */
                     "www-authenticate"?: "Bearer" | "Cookie";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
+            /** @description `forgery_suspected` */
+            403: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {

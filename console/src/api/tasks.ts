@@ -3,6 +3,7 @@
 import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { api, call, type Schemas } from "@/api/client";
 import { queries } from "@/api/queries";
+import { rangeFault } from "@/lib/days";
 
 export type Task = Schemas["TaskView"];
 export type TaskDetails = Schemas["TaskDetails"];
@@ -46,6 +47,7 @@ export function useTasks(where: TaskFilter) {
     initialPageParam: null as string | null,
     getNextPageParam: (last) => last.next,
     placeholderData: keepPreviousData,
+    enabled: rangeFault(where.from, where.to) === null,
     // All pages are asked again at once, which is worth it while they are few; what is under way is on the first.
     refetchInterval: (query) =>
       query.state.data?.pages.length === 1 && query.state.data.pages[0]?.data.some((one) => !isFinal(one)) ? POLL_MS : false,
@@ -61,11 +63,22 @@ export function useTask(id: string) {
   });
 }
 
-/** Delete a task that has ended, or ask for the end of one that is under way; whether it is gone. */
-export async function deleteTask(id: string): Promise<boolean> {
-  const { deleted } = await call(() => api.DELETE("/api/tasks/{task_id}", { params: { path: { task_id: id } } }));
-  if (deleted) queries.removeQueries({ queryKey: [TASKS, "one", id] });
-  else await queries.invalidateQueries({ queryKey: [TASKS, "one", id] });
-  void queries.invalidateQueries({ queryKey: [TASKS, "list"] });
-  return deleted;
+/** Delete a task that has ended. */
+export async function deleteTask(id: string, signal: AbortSignal): Promise<void> {
+  try {
+    await call(() => api.DELETE("/api/tasks/{task_id}", { params: { path: { task_id: id } }, signal }));
+    // Asked for when it is opened again, and not by the page that is just being left.
+    void queries.invalidateQueries({ queryKey: [TASKS, "one", id], refetchType: "none" });
+  } finally {
+    void queries.invalidateQueries({ queryKey: [TASKS, "list"] });
+  }
+}
+
+/** Ask for the end of a task; refused with `task_ended` once it has ended. */
+export async function cancelTask(id: string, signal?: AbortSignal): Promise<void> {
+  try {
+    await call(() => api.POST("/api/tasks/{task_id}/cancel", { params: { path: { task_id: id } }, signal: signal ?? null }));
+  } finally {
+    void queries.invalidateQueries({ queryKey: [TASKS] });
+  }
 }

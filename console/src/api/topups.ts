@@ -4,6 +4,7 @@ import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { api, call, type Schemas } from "@/api/client";
 import { forgetFinance, ifThere } from "@/api/finance";
 import { queries } from "@/api/queries";
+import { PRIVATE } from "@/lib/privacy";
 
 export type Method = Schemas["MethodView"];
 export type Way = Method["ways"][number];
@@ -12,7 +13,7 @@ export type Payment = Schemas["PaymentView"];
 
 const TOPUPS = "topups";
 const ASK_MS = 3_000;
-const PAYMENT_KEY = "yuanjing.payment.";
+const PAYMENT_KEY = `${PRIVATE}payment.`;
 
 /** How one can pay; none where no payment method is set up. */
 export function useMethods() {
@@ -45,7 +46,7 @@ export function useTopUp(id: string) {
     queryKey: [TOPUPS, "one", id],
     queryFn: async () => {
       const found = await call(() => api.GET("/api/topups/{topup_id}", { params: { path: { topup_id: id } } }));
-      if (!isOpen(found)) await settled(id);
+      if (!isOpen(found)) settled(id);
       return found;
     },
     staleTime: 0,
@@ -57,7 +58,7 @@ export function useTopUp(id: string) {
 export async function orderTopUp(method: string, way: Way, amount: string): Promise<{ id: string; payment: Payment }> {
   const { id, payment } = await call(() => api.POST("/api/topups", { body: { method, way, amount } }));
   sessionStorage.setItem(PAYMENT_KEY + id, JSON.stringify(payment));
-  await queries.invalidateQueries({ queryKey: [TOPUPS, "list"] });
+  void queries.invalidateQueries({ queryKey: [TOPUPS, "list"] });
   return { id, payment };
 }
 
@@ -68,14 +69,14 @@ export function paymentOf(id: string): Payment | null {
 }
 
 /** End an order that will not be paid. */
-export async function closeTopUp(id: string): Promise<void> {
-  const found = await call(() => api.POST("/api/topups/{topup_id}/close", { params: { path: { topup_id: id } } }));
+export async function closeTopUp(id: string, signal: AbortSignal): Promise<void> {
+  const found = await call(() => api.POST("/api/topups/{topup_id}/close", { params: { path: { topup_id: id } }, signal }));
   queries.setQueryData([TOPUPS, "one", id], found);
-  await settled(id);
+  settled(id);
 }
 
-async function settled(id: string): Promise<void> {
+function settled(id: string): void {
   sessionStorage.removeItem(PAYMENT_KEY + id);
-  await queries.invalidateQueries({ queryKey: [TOPUPS, "list"] });
-  await forgetFinance();
+  void queries.invalidateQueries({ queryKey: [TOPUPS, "list"] });
+  void forgetFinance();
 }

@@ -1,7 +1,8 @@
 /** What was used, added up and one by one. */
 
 import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
-import { api, call, type Schemas } from "@/api/client";
+import { api, call, callDocument, type Schemas } from "@/api/client";
+import { rangeFault } from "@/lib/days";
 
 export type Usage = Schemas["UsageView"];
 export type UsageDetails = Schemas["UsageDetails"];
@@ -35,7 +36,7 @@ export function useUsageDays(where: UsageFilter, group: readonly Group[]) {
     queryKey: ["usage", "days", query],
     queryFn: () => call(() => api.GET("/api/usage/days", { params: { query } })),
     placeholderData: keepPreviousData,
-    enabled: from <= to,
+    enabled: rangeFault(from, to) === null,
   });
 }
 
@@ -43,15 +44,12 @@ export function useUsageDays(where: UsageFilter, group: readonly Group[]) {
 export function useUsages(where: UsageFilter) {
   return useInfiniteQuery({
     queryKey: ["usage", "list", where],
-    queryFn: async ({ pageParam }): Promise<Schemas["UsageList"]> => {
+    queryFn: ({ pageParam }) => {
       const query = { ...where, cursor: pageParam, limit: pageParam === null ? FIRST_PAGE : NEXT_PAGE };
-      const found = await call(() => api.GET("/api/usage", { params: { query } }));
-      if (typeof found === "string") throw new TypeError("a file came that was not asked for");
-      return found;
+      return callDocument(() => api.GET("/api/usage", { params: { query } }));
     },
     initialPageParam: null as string | null,
     getNextPageParam: (last) => last.next,
-    enabled: where.from <= where.to,
   });
 }
 

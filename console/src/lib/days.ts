@@ -20,6 +20,22 @@ export function daysFrom(first: string, last: string, most = 400): string[] {
   return days.toReversed();
 }
 
+/** What is wrong with a time from one day to another, and in which field; null is no bound. */
+export interface RangeFault {
+  at: "from" | "to";
+  why: "order" | "year";
+}
+
+/** Years that the API knows. */
+const [YEAR_MIN, YEAR_MAX] = ["1970", "9998"];
+
+export function rangeFault(from: string | null, to: string | null): RangeFault | null {
+  const isOdd = (day: string | null): boolean => day !== null && (day.slice(0, 4) < YEAR_MIN || day.slice(0, 4) > YEAR_MAX);
+  if (isOdd(from)) return { at: "from", why: "year" };
+  if (isOdd(to)) return { at: "to", why: "year" };
+  return from !== null && to !== null && from > to ? { at: "from", why: "order" } : null;
+}
+
 /** Whether a text is a day. */
 export function isDay(text: string | null): text is string {
   return text !== null && /^\d{4}-\d{2}-\d{2}$/.test(text) && !Number.isNaN(Date.parse(`${text}T00:00:00Z`));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { decimal, nanos, parseYuan, sum, yuan } from "@/lib/money";
+import { decimal, exactYuan, nanos, parseYuan, sum, wholeYuan, yuan } from "@/lib/money";
 
 describe("amounts", () => {
   it("are whole nano-yuan both ways", () => {
@@ -25,4 +25,11 @@ describe("amounts", () => {
   it("refuse what is none", () => {
     expect(() => nanos("1.2.3")).toThrow(RangeError);
   });
+});
+
+it("amounts to choose from are short, and products keep every digit", () => {
+  expect([wholeYuan("1000"), wholeYuan("0.5")]).toEqual(["¥1,000", "¥0.50"]);
+  expect(exactYuan("1234.000000000004512")).toBe("¥1,234.000000000004512");
+  expect([exactYuan("0"), exactYuan("0.333333333333333…")]).toEqual(["¥0.00", "¥0.333333333333333…"]);
+  expect(() => exactYuan("1e3")).toThrow(RangeError);
 });

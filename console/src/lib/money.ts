@@ -33,10 +33,24 @@ export function sum(amounts: readonly string[]): string {
 export function yuan(amount: string, options: { sign?: boolean } = {}): string {
   const value = nanos(amount);
   const [whole = "0", fraction = ""] = decimal(value < 0n ? -value : value).split(".");
-  const grouped = whole.replace(/\B(?=(\d{3})+$)/g, ",");
   const sign = value < 0n ? "−" : options.sign && value > 0n ? "+" : "";
-  return `${sign}¥${grouped}.${fraction.padEnd(2, "0")}`;
+  return `${sign}¥${grouped(whole)}.${fraction.padEnd(2, "0")}`;
 }
+
+/** A round amount for people, such as one to choose: `¥1,000`, or as `yuan` writes it where it is not whole. */
+export function wholeYuan(amount: string): string {
+  return yuan(amount).replace(/\.00$/, "");
+}
+
+/** An amount with more digits than money has, as a product has before it is rounded: none of them is lost. */
+export function exactYuan(amount: string): string {
+  const found = /^(-?)(\d+)(?:\.(\d*))?(…?)$/.exec(amount);
+  if (!found) throw new RangeError(`not an amount: ${amount}`);
+  const [, sign, whole = "0", fraction = "", more = ""] = found;
+  return `${sign ? "−" : ""}¥${grouped(whole)}.${fraction.padEnd(2, "0")}${more}`;
+}
+
+const grouped = (whole: string): string => whole.replace(/\B(?=(\d{3})+$)/g, ",");
 
 /** What somebody has typed, as the API wants it; null if it is no amount. */
 export function parseYuan(typed: string): string | null {

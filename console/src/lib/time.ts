@@ -1,25 +1,38 @@
-/** Times: RFC 3339 in UTC from the API, shown in the browser's own zone. Only this module turns them into text. */
+/**
+ * Times: RFC 3339 in UTC from the API, shown in UTC+8, by whose days and months the platform adds up: a record is on the
+ * same day as in its chart and its statement. Where the browser's clock is another one, the zone is named. Only this
+ * module turns times into text.
+ */
 
 import i18next from "i18next";
 
+const ZONE = "Asia/Shanghai";
+const MINUTES_BEHIND = -480;
+
 const formats = new Map<string, Intl.DateTimeFormat>();
 
-/** To make a format takes longer than to use it a hundred times. */
+/** Made once for each language: making one takes longer than using it. */
 function format(options: Intl.DateTimeFormatOptions, at: Date): string {
   const name = `${i18next.language} ${JSON.stringify(options)}`;
-  const made = formats.get(name) ?? new Intl.DateTimeFormat(i18next.language, options);
-  formats.set(name, made);
-  return made.format(at);
+  let found = formats.get(name);
+  if (!found) formats.set(name, (found = new Intl.DateTimeFormat(i18next.language, options)));
+  return found.format(at);
+}
+
+function inZone(options: Intl.DateTimeFormatOptions, text: string): string {
+  const at = new Date(text);
+  const shown = format({ ...options, timeZone: ZONE }, at);
+  return at.getTimezoneOffset() === MINUTES_BEHIND ? shown : `${shown} UTC+8`;
 }
 
 /** Date and time to the minute. */
 export function moment(text: string): string {
-  return format({ dateStyle: "medium", timeStyle: "short" }, new Date(text));
+  return inZone({ dateStyle: "medium", timeStyle: "short" }, text);
 }
 
 /** Date and time to the second. */
 export function exactMoment(text: string): string {
-  return format({ dateStyle: "medium", timeStyle: "medium" }, new Date(text));
+  return inZone({ dateStyle: "medium", timeStyle: "medium" }, text);
 }
 
 /** A day, `2026-11-30`, as a date that belongs to no zone. */

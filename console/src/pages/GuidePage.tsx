@@ -1,6 +1,7 @@
 import { useMemo } from "react";
 import { Link } from "react-router";
 import { useLanguage, useTexts } from "@/i18n";
+import { useTitle } from "@/lib/title";
 import { BlockView, Rich } from "@/pages/guide/Blocks";
 import source from "@/pages/guide/guide.txt?raw";
 import { type Block, parse } from "@/pages/guide/parse";
@@ -12,6 +13,7 @@ type Title = Extract<Block, { kind: "heading" }>;
 export function Page() {
   const t = useTexts("guide");
   const language = useLanguage();
+  useTitle(useTexts("shell")("guide"));
   const blocks = useMemo(() => parse(source, language, location.origin), [language]);
   const titles = blocks.filter((block): block is Title => block.kind === "heading" && block.level > 1);
   return (

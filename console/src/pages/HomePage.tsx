@@ -1,4 +1,5 @@
 import { useTexts } from "@/i18n";
+import { useTitle } from "@/lib/title";
 import { paths } from "@/paths";
 import { ButtonLink } from "@/ui/Button";
 import { Card } from "@/ui/Card";
@@ -12,6 +13,7 @@ const curl = (hello: string): string => `curl ${location.origin}/v1/chat/complet
 /** What this is, and where to begin. */
 export function HomePage() {
   const t = useTexts("home");
+  useTitle(useTexts("shell")("product"));
   const reasons = [
     [t("compatibleTitle"), t("compatible")],
     [t("exactTitle"), t("exact")],

@@ -11,7 +11,7 @@ import { Button } from "@/ui/Button";
 import { Empty, PageHead } from "@/ui/Card";
 import { Dialog } from "@/ui/Dialog";
 import { CheckField } from "@/ui/Field";
-import { Problem } from "@/ui/Problem";
+import { Loaded } from "@/ui/Loaded";
 import { TableSkeleton } from "@/ui/Table";
 
 /** The customer's API keys. `?new=1` opens the form, so that other pages can lead to it. */
@@ -44,18 +44,18 @@ export function Page() {
           <CheckField label={t("showAll")} checked={isAll} onChange={(event) => filters.change({ show: event.target.checked ? "all" : null })} />
         </div>
       )}
-      {keys.isPending ? (
-        <TableSkeleton />
-      ) : keys.isError ? (
-        <Problem error={keys.error} onRetry={() => void keys.refetch()} />
-      ) : shown.length > 0 ? (
-        <KeyTable rows={shown} markedId={made?.id} onChange={setChanging} onRevoke={setRevoking} />
-      ) : (
-        <Empty title={all.length > 0 ? t("noneActive") : t("none")}>
-          <p className="mb-4">{all.length > 0 ? t("noneActiveHint") : t("noneHint")}</p>
-          <Button onClick={open}>{t("create")}</Button>
-        </Empty>
-      )}
+      <Loaded of={keys} skeleton={<TableSkeleton />}>
+        {() =>
+          shown.length > 0 ? (
+            <KeyTable rows={shown} markedId={made?.id} onChange={setChanging} onRevoke={setRevoking} />
+          ) : (
+            <Empty title={all.length > 0 ? t("noneActive") : t("none")}>
+              <p className="mb-4">{all.length > 0 ? t("noneActiveHint") : t("noneHint")}</p>
+              <Button onClick={open}>{t("create")}</Button>
+            </Empty>
+          )
+        }
+      </Loaded>
       {keys.hasNextPage && (
         <div className="mt-4 flex justify-center">
           <Button isBusy={keys.isFetchingNextPage} onClick={() => void keys.fetchNextPage()}>

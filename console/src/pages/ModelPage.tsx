@@ -9,6 +9,7 @@ import { OperationIcon } from "@/pages/models/OperationIcon";
 import { ParameterTable } from "@/pages/models/ParameterTable";
 import { PriceTable } from "@/pages/models/PriceTable";
 import { useNames } from "@/pages/models/names";
+import { useTitle } from "@/lib/title";
 import { paths } from "@/paths";
 import { ButtonLink } from "@/ui/Button";
 import { Badge, Card, Empty, Skeleton } from "@/ui/Card";
@@ -86,6 +87,7 @@ function Head({ model }: { model: Model }) {
   const names = useNames();
   const language = useLanguage();
   const isChat = model.operation === "chat";
+  useTitle(names.label(model.label));
   return (
     <header className="mb-8 flex flex-wrap items-start gap-x-4 gap-y-5">
       <OperationIcon operation={model.operation} />

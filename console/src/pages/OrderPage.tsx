@@ -9,10 +9,10 @@ import { FinanceHead } from "@/pages/finance/FinanceHead";
 import { StateBadge, useMethodName } from "@/pages/finance/names";
 import { PaymentSteps } from "@/pages/finance/PaymentSteps";
 import { paths } from "@/paths";
+import { Found } from "@/shell/Found";
 import { Button, ButtonLink, Spinner } from "@/ui/Button";
 import { Card, Skeleton } from "@/ui/Card";
 import { Facts } from "@/ui/Facts";
-import { Problem } from "@/ui/Problem";
 
 /** One top-up: how to pay it, and how it stands, which changes by itself. */
 export function Page() {
@@ -21,13 +21,9 @@ export function Page() {
   return (
     <>
       <FinanceHead title={t("order")} actions={<ButtonLink to={paths.orders()}>{t("toOrders")}</ButtonLink>} />
-      {topup.isPending ? (
-        <Skeleton className="h-72 w-full max-w-3xl" />
-      ) : topup.isError && !topup.data ? (
-        <Problem error={topup.error} onRetry={() => void topup.refetch()} />
-      ) : (
-        <Order of={topup.data} />
-      )}
+      <Found query={topup} skeleton={<Skeleton className="h-72 w-full max-w-3xl" />}>
+        {(data) => <Order of={data} />}
+      </Found>
     </>
   );
 }
@@ -69,7 +65,7 @@ function Order({ of: topup }: { of: TopUp }) {
           </div>
         )}
       </Card>
-      <CloseDialog id={topup.id} isOpen={isClosing} onClose={() => setClosing(false)} />
+      {isClosing && <CloseDialog id={topup.id} onClose={() => setClosing(false)} />}
     </div>
   );
 }

@@ -8,8 +8,8 @@ import { StateBadge, useMethodName } from "@/pages/finance/names";
 import { paths } from "@/paths";
 import { ButtonLink } from "@/ui/Button";
 import { Empty } from "@/ui/Card";
+import { Loaded } from "@/ui/Loaded";
 import { More } from "@/ui/More";
-import { Problem } from "@/ui/Problem";
 import { type Column, Table, TableSkeleton } from "@/ui/Table";
 
 /** Every top-up and how it stands. */
@@ -47,17 +47,17 @@ export function Page() {
   return (
     <>
       <FinanceHead title={t("orders")} lead={t("ordersLead")} />
-      {topups.isPending ? (
-        <TableSkeleton />
-      ) : topups.isError ? (
-        <Problem error={topups.error} onRetry={() => void topups.refetch()} />
-      ) : rows.length === 0 ? (
-        <Empty title={t("ordersNone")}>
-          <ButtonLink to={paths.finance()}>{t("topUp")}</ButtonLink>
-        </Empty>
-      ) : (
-        <Table label={t("orders")} columns={columns} rows={rows} rowKey={(one) => one.id} />
-      )}
+      <Loaded of={topups} skeleton={<TableSkeleton />}>
+        {() =>
+          rows.length === 0 ? (
+            <Empty title={t("ordersNone")}>
+              <ButtonLink to={paths.finance()}>{t("topUp")}</ButtonLink>
+            </Empty>
+          ) : (
+            <Table label={t("orders")} columns={columns} rows={rows} rowKey={(one) => one.id} />
+          )
+        }
+      </Loaded>
       <More of={topups} />
     </>
   );

@@ -1,6 +1,7 @@
 import { Navigate, useNavigate, useSearchParams } from "react-router";
 import { useSession } from "@/api/session";
 import { useTexts } from "@/i18n";
+import { useTitle } from "@/lib/title";
 import { paths } from "@/paths";
 import { SignInForm } from "@/shell/SignInForm";
 import { Card } from "@/ui/Card";
@@ -12,6 +13,7 @@ function safeNext(next: string | null): string {
 
 export function Page() {
   const t = useTexts("signIn");
+  useTitle(t("title"));
   const session = useSession();
   const navigate = useNavigate();
   const next = safeNext(useSearchParams()[0].get("next"));

@@ -7,8 +7,9 @@ import { BookChoice, useBook } from "@/pages/finance/BookChoice";
 import { FinanceHead } from "@/pages/finance/FinanceHead";
 import { paths } from "@/paths";
 import { Badge, Empty } from "@/ui/Card";
+import { DownloadLink } from "@/ui/DownloadLink";
+import { Loaded } from "@/ui/Loaded";
 import { More } from "@/ui/More";
-import { Problem } from "@/ui/Problem";
 import { type Column, Table, TableSkeleton } from "@/ui/Table";
 
 /** The months of a book. */
@@ -43,24 +44,24 @@ export function Page() {
       key: "file",
       head: <span className="sr-only">{t("csv")}</span>,
       cell: (one) => (
-        <a href={statementFile(one.month, book)} download aria-label={`${t("csv")} ${month(one.month)}`} className="rounded-control px-2 py-1 text-muted underline hover:text-ink">
+        <DownloadLink href={statementFile(one.month, book)} aria-label={`${t("csv")} ${month(one.month)}`} className="rounded-control px-2 py-1 text-muted underline hover:text-ink">
           CSV
-        </a>
+        </DownloadLink>
       ),
     },
   ];
   return (
     <>
       <FinanceHead title={t("statements")} lead={t("statementsLead")} actions={<BookChoice />} />
-      {months.isPending ? (
-        <TableSkeleton />
-      ) : months.isError ? (
-        <Problem error={months.error} onRetry={() => void months.refetch()} />
-      ) : rows.length === 0 ? (
-        <Empty title={t("statementsNone")}>{t("statementsNoneHint")}</Empty>
-      ) : (
-        <Table label={t("statements")} columns={columns} rows={rows} rowKey={(one) => one.month} />
-      )}
+      <Loaded of={months} skeleton={<TableSkeleton />}>
+        {() =>
+          rows.length === 0 ? (
+            <Empty title={t("statementsNone")}>{t("statementsNoneHint")}</Empty>
+          ) : (
+            <Table label={t("statements")} columns={columns} rows={rows} rowKey={(one) => one.month} />
+          )
+        }
+      </Loaded>
       <More of={months} />
     </>
   );

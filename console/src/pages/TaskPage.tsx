@@ -4,7 +4,7 @@ import { isFinal, type TaskDetails, useTask } from "@/api/tasks";
 import { useTexts } from "@/i18n";
 import { useWords } from "@/i18n/words";
 import { exactMoment } from "@/lib/time";
-import { EndDialog } from "@/pages/tasks/EndDialog";
+import { EndDialog, type Ending } from "@/pages/tasks/EndDialog";
 import { History, Money, Parameters, Player, Technical } from "@/pages/tasks/Parts";
 import { StateBadge } from "@/pages/tasks/TaskState";
 import { ArithmeticCard } from "@/pages/usage/ArithmeticCard";
@@ -30,7 +30,7 @@ export function Page() {
 function Task({ of: task }: { of: TaskDetails }) {
   const t = useTexts("tasks");
   const word = useWords();
-  const [isEnding, setEnding] = useState(false);
+  const [ending, setEnding] = useState<Ending | null>(null);
   const isOver = isFinal(task);
   return (
     <>
@@ -42,7 +42,7 @@ function Task({ of: task }: { of: TaskDetails }) {
           </>
         }
         actions={
-          <Button className="text-bad!" disabled={!isOver && task.is_cancel_requested} onClick={() => setEnding(true)}>
+          <Button className="text-bad!" disabled={!isOver && task.is_cancel_requested} onClick={() => setEnding(isOver ? "delete" : "cancel")}>
             {isOver ? t("delete") : task.is_cancel_requested ? t("ending") : t("cancel")}
           </Button>
         }
@@ -61,7 +61,7 @@ function Task({ of: task }: { of: TaskDetails }) {
           {!isOver && <p className="text-sm text-muted">{t("receiptLater")}</p>}
         </div>
       </div>
-      <EndDialog of={task} isOpen={isEnding} onClose={() => setEnding(false)} />
+      {ending && <EndDialog of={task} ending={ending} onClose={() => setEnding(null)} />}
     </>
   );
 }

@@ -1,7 +1,7 @@
 import { STATES, type TaskFilter, useTasks } from "@/api/tasks";
 import { BOOKS, OPERATIONS } from "@/api/usage";
 import { useTexts } from "@/i18n";
-import { isDay } from "@/lib/days";
+import { isDay, rangeFault } from "@/lib/days";
 import { useFilters } from "@/lib/filters";
 import { Gallery } from "@/pages/tasks/Gallery";
 import { TaskFilters } from "@/pages/tasks/TaskFilters";
@@ -9,7 +9,7 @@ import { TaskTable } from "@/pages/tasks/TaskTable";
 import { paths } from "@/paths";
 import { Button, ButtonLink } from "@/ui/Button";
 import { Empty, PageHead, Skeleton } from "@/ui/Card";
-import { Problem } from "@/ui/Problem";
+import { Loaded } from "@/ui/Loaded";
 import { Segments } from "@/ui/Segments";
 
 const VIEWS = ["gallery", "table"] as const;
@@ -30,6 +30,7 @@ export function Page() {
     from: isDay(from) ? from : null,
     to: isDay(to) ? to : null,
   };
+  const fault = rangeFault(where.from, where.to);
   const found = useTasks(where);
   const rows = found.data?.pages.flatMap((page) => page.data) ?? [];
   const isFiltered = Object.values(where).some((value) => value !== null);
@@ -53,33 +54,37 @@ export function Page() {
           </>
         }
       />
-      <TaskFilters where={where} models={[...new Set(rows.map((task) => task.model))]} />
-      {found.isPending ? (
-        <GallerySkeleton />
-      ) : found.isError ? (
-        <Problem error={found.error} onRetry={() => void found.refetch()} />
-      ) : rows.length > 0 ? (
-        view === "gallery" ? (
-          <Gallery rows={rows} />
-        ) : (
-          <TaskTable rows={rows} />
-        )
-      ) : (
-        <Empty title={isFiltered ? t("noneFiltered") : t("none")}>
-          <p className="mb-4">{isFiltered ? t("noneFilteredHint") : t("noneHint")}</p>
-          {!isFiltered && (
-            <ButtonLink to={paths.video()} tone="primary">
-              {t("make")}
-            </ButtonLink>
+      <TaskFilters where={where} fault={fault} models={[...new Set(rows.map((task) => task.model))]} />
+      {fault === null && (
+        <>
+          <Loaded of={found} skeleton={<GallerySkeleton />}>
+            {() =>
+              rows.length > 0 ? (
+                view === "gallery" ? (
+                  <Gallery rows={rows} />
+                ) : (
+                  <TaskTable rows={rows} />
+                )
+              ) : (
+                <Empty title={isFiltered ? t("noneFiltered") : t("none")}>
+                  <p className="mb-4">{isFiltered ? t("noneFilteredHint") : t("noneHint")}</p>
+                  {!isFiltered && (
+                    <ButtonLink to={paths.video()} tone="primary">
+                      {t("make")}
+                    </ButtonLink>
+                  )}
+                </Empty>
+              )
+            }
+          </Loaded>
+          {found.hasNextPage && (
+            <div className="mt-6 flex justify-center">
+              <Button isBusy={found.isFetchingNextPage} onClick={() => void found.fetchNextPage()}>
+                {common("more")}
+              </Button>
+            </div>
           )}
-        </Empty>
-      )}
-      {found.hasNextPage && (
-        <div className="mt-6 flex justify-center">
-          <Button isBusy={found.isFetchingNextPage} onClick={() => void found.fetchNextPage()}>
-            {common("more")}
-          </Button>
-        </div>
+        </>
       )}
     </>
   );

@@ -1,6 +1,7 @@
 import { useState } from "react";
 import { useRouteError } from "react-router";
 import { useTexts } from "@/i18n";
+import { useTitle } from "@/lib/title";
 import { paths } from "@/paths";
 import { LoadError, reload, type Trouble } from "@/shell/loading";
 import { Button, ButtonLink } from "@/ui/Button";
@@ -47,6 +48,7 @@ function Unloaded({ first }: { first: Trouble }) {
 
 export function NotFoundPage() {
   const t = useTexts("common");
+  useTitle(t("notFound"));
   return (
     <Empty title={t("notFound")}>
       <p className="mb-4">{t("notFoundHint")}</p>

@@ -1,9 +1,10 @@
-import { Suspense, useState } from "react";
+import { Suspense, useRef, useState } from "react";
 import { Link, NavLink, Outlet } from "react-router";
 import { useSession } from "@/api/session";
 import { chooseLanguage, useLanguage, useTexts } from "@/i18n";
 import mark from "@/mark.svg";
 import { paths } from "@/paths";
+import { Arrival } from "@/shell/Arrival";
 import { PageWait } from "@/shell/PageWait";
 import { UserButton } from "@/shell/UserButton";
 import { Button, ButtonLink } from "@/ui/Button";
@@ -13,6 +14,7 @@ import { Skeleton } from "@/ui/Card";
 export function Shell() {
   const t = useTexts("shell");
   const [isOpen, setOpen] = useState(false);
+  const content = useRef<HTMLElement>(null);
   const session = useSession();
   const isIn = Boolean(session.data?.customer);
   const name = session.data?.customer?.name || session.data?.customer?.mobile || "";
@@ -77,7 +79,8 @@ export function Shell() {
         </div>
         <PageWait />
       </header>
-      <main id="content" tabIndex={-1} className="mx-auto w-full max-w-7xl flex-1 px-4 py-8 outline-none">
+      <Arrival at={content} />
+      <main ref={content} id="content" tabIndex={-1} className="mx-auto w-full max-w-7xl flex-1 px-4 py-8 outline-none">
         <Suspense fallback={<Skeleton className="h-64 w-full" />}>
           <Outlet />
         </Suspense>

@@ -6,26 +6,17 @@ import { ApiError } from "@/api/errors";
 import { begin, useSession } from "@/api/session";
 import { useTexts } from "@/i18n";
 import { useSecondsUntil } from "@/lib/clock";
-import { digitsOf } from "@/lib/digits";
+import { secondFactor } from "@/pages/settings/factor";
 import { CodeField } from "@/shell/CodeField";
 import { forgetCodes, keepCode, keptCode } from "@/shell/sentCodes";
 import { Button } from "@/ui/Button";
 import { CheckField, TextField } from "@/ui/Field";
 import { Problem, problemOf, waitUntil } from "@/ui/Problem";
 
-const TOTP_LENGTH = 6;
-
 interface SignInFormProps {
   onDone: () => void;
   /** Who has been in: nobody else may go on with what is there. */
   only?: string;
-}
-
-/** What is shown beside the password: the authenticator's digits, or a recovery code. */
-function factorOf(typed: string): { totp?: string; recovery_code?: string } {
-  if (!typed) return {};
-  const digits = digitsOf(typed, TOTP_LENGTH + 1);
-  return /^[\d\s]+$/.test(typed.normalize("NFKC")) && digits.length === TOTP_LENGTH ? { totp: digits } : { recovery_code: typed };
 }
 
 /** The code that is under way; one of before is taken up again where another cannot be had yet. */
@@ -73,7 +64,7 @@ export function SignInForm({ onDone, only }: SignInFormProps) {
   const enter = useMutation({
     mutationFn: (typed: string) => {
       const way = isByPassword ? { password: typed } : { challenge_id: sent?.challenge_id ?? "", code: typed };
-      return call(() => api.POST("/api/auth/sessions", { body: { mobile, remember, ...way, ...factorOf(second) } }));
+      return call(() => api.POST("/api/auth/sessions", { body: { mobile, remember, ...way, ...(second && secondFactor(second)) } }));
     },
     onSuccess: (answer) => {
       forgetCodes();

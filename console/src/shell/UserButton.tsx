@@ -12,8 +12,8 @@ export function UserName({ name }: { name: string }) {
   );
 }
 
-const load = () => import("@/shell/UserMenu");
-const UserMenu = lazy(async () => ({ default: (await loadPart(load)).UserMenu }));
+const load = () => loadPart(() => import("@/shell/UserMenu"));
+const UserMenu = lazy(async () => ({ default: (await load()).UserMenu }));
 
 /** Who one is. The menu under it is fetched when it is asked for: it is more than any page's own script. */
 export function UserButton({ name }: { name: string }) {

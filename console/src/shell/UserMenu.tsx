@@ -2,8 +2,9 @@ import { Menu } from "@base-ui/react/menu";
 import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 import { useNavigate } from "react-router";
+import { changeProfile } from "@/api/account";
 import { signOut } from "@/api/session";
-import { chooseLanguage, useLanguage, useTexts } from "@/i18n";
+import { chooseLanguage, type Language, useLanguage, useTexts } from "@/i18n";
 import { paths } from "@/paths";
 import { userButtonClass, UserName } from "@/shell/UserButton";
 import { chooseTheme, chosenTheme, type Theme } from "@/theme";
@@ -31,6 +32,12 @@ export function UserMenu({ name, isOpen }: { name: string; isOpen: boolean }) {
     chooseTheme(value);
   }
 
+  /** Here and now, and for messages; where that cannot be kept, what is shown is still as it was chosen. */
+  async function speak(chosen: Language): Promise<void> {
+    await chooseLanguage(chosen);
+    await changeProfile({ language: chosen }).catch(() => undefined);
+  }
+
   return (
     <>
       <Menu.Root defaultOpen={isOpen}>
@@ -46,7 +53,7 @@ export function UserMenu({ name, isOpen }: { name: string; isOpen: boolean }) {
               <Menu.Item className={itemClass} onClick={() => void navigate(paths.settings())}>
                 {t("settings")}
               </Menu.Item>
-              <Menu.Item className={itemClass} onClick={() => void chooseLanguage(language === "zh" ? "en" : "zh")}>
+              <Menu.Item className={itemClass} onClick={() => void speak(language === "zh" ? "en" : "zh")}>
                 {language === "zh" ? "English" : "中文"}
               </Menu.Item>
               <Menu.RadioGroup value={theme} onValueChange={choose} aria-label={t("theme")}>

@@ -12,7 +12,7 @@ const TONES: Record<Tone, string> = {
 
 /** The looks of a button, also for links that act as one. */
 export function buttonClass(tone: Tone = "plain", extra = ""): string {
-  return `inline-flex min-h-9 items-center justify-center gap-2 rounded-control px-3.5 text-sm font-medium transition-[filter,background-color] disabled:cursor-not-allowed disabled:opacity-55 ${TONES[tone]} ${extra}`;
+  return `inline-flex min-h-9 items-center justify-center gap-2 rounded-control px-3.5 text-sm font-medium transition-[filter,background-color] disabled:cursor-not-allowed disabled:opacity-55 aria-disabled:cursor-not-allowed aria-disabled:opacity-55 ${TONES[tone]} ${extra}`;
 }
 
 interface ButtonProps extends ComponentProps<"button"> {
@@ -21,12 +21,16 @@ interface ButtonProps extends ComponentProps<"button"> {
   isBusy?: boolean;
 }
 
-export function Button({ tone = "plain", isBusy = false, className = "", disabled, children, ...rest }: ButtonProps) {
+const ignore = (event: { preventDefault: () => void }): void => event.preventDefault();
+
+/** While it is busy it only seems disabled: one that is takes the focus away from who has pressed it. */
+export function Button({ tone = "plain", isBusy = false, className = "", children, onClick, ...rest }: ButtonProps) {
   return (
     <button
       type="button"
       {...rest}
-      disabled={disabled || isBusy}
+      onClick={isBusy ? ignore : onClick}
+      aria-disabled={isBusy || undefined}
       aria-busy={isBusy || undefined}
       className={buttonClass(tone, className)}
     >

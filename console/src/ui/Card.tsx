@@ -1,4 +1,5 @@
 import type { ReactNode } from "react";
+import { useTitle } from "@/lib/title";
 
 export function Card({ children, className = "" }: { children: ReactNode; className?: string }) {
   return <section className={`rounded-card border border-line bg-surface p-5 ${className}`}>{children}</section>;
@@ -6,6 +7,7 @@ export function Card({ children, className = "" }: { children: ReactNode; classN
 
 /** The head of a page: its title, a sentence, and what can be done. */
 export function PageHead({ title, lead, actions }: { title: string; lead?: ReactNode; actions?: ReactNode }) {
+  useTitle(title);
   return (
     <header className="mb-6 flex flex-wrap items-end justify-between gap-4">
       <div className="min-w-0">

@@ -1,5 +1,5 @@
 import type { ReactNode } from "react";
-import { ApiError, OfflineError } from "@/api/errors";
+import { ApiError, isToldElsewhere, OfflineError } from "@/api/errors";
 import { useTexts } from "@/i18n";
 import { useSecondsUntil } from "@/lib/clock";
 import { Button } from "@/ui/Button";
@@ -24,13 +24,14 @@ interface ProblemProps {
   children?: ReactNode;
 }
 
-/** An error as a part of a page, with what to do next. */
+/** An error as a part of a page, with what to do next; nothing where a dialog asks about it. */
 export function Problem({ error, onRetry, hasClock = false, children }: ProblemProps) {
   const t = useTexts("common");
   const errors = useTexts("errors");
   const wait = useSecondsUntil(waitUntil(error));
   const offline = error instanceof OfflineError ? t("offline") : t("fault");
   const { text, original } = error instanceof ApiError ? problemWords(error) : { text: offline, original: null };
+  if (isToldElsewhere(error)) return null;
   return (
     <div role="alert" className="flex flex-wrap items-center gap-3 rounded-card bg-bad-soft px-4 py-3 text-sm">
       <div className="min-w-0 flex-1">

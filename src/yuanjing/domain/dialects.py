@@ -87,6 +87,7 @@ ERRORS: dict[str, PublicError] = {
     "unsupported_media_type": PublicError(status=415),
     "range_not_satisfiable": PublicError(status=416),
     "headers_too_large": PublicError(status=431),
+    "task_ended": PublicError(status=409, is_final=True),
     "already_exists": PublicError(status=409, is_final=True),
     "too_many_keys": PublicError(status=409, is_final=True),
     "key_revoked": PublicError(status=409, is_final=True),

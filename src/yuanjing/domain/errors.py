@@ -44,6 +44,12 @@ class AlreadyExistsError(YuanjingError):
     code = "already_exists"
 
 
+class TaskEndedError(YuanjingError):
+    """A video task cannot be canceled any more: it has ended."""
+
+    code = "task_ended"
+
+
 class InsufficientFundsError(YuanjingError):
     """The account does not hold what should be moved out of it."""
 

@@ -34,6 +34,7 @@ export const errors = area({
   unsupported_media_type: ["不支持此内容类型。", "This type of content is not taken."],
   range_not_satisfiable: ["文件没有请求的这一段。", "The file has no such part."],
   headers_too_large: ["请求头过大，请清除此网站的 Cookie 后重试。", "The request's headers are too large: delete this site's cookies, and try again."],
+  task_ended: ["任务已经结束，没有取消任何内容。", "It has ended already; nothing was canceled."],
   already_exists: ["已存在，无需重复创建。", "It exists already."],
   too_many_keys: ["密钥数量已达上限，请先吊销不用的密钥（一天内创建的仍会计入）。", "You have as many keys as you may: revoke some (those made within the last day count also then)."],
   key_revoked: ["此密钥已吊销，不能再修改。请另建一个。", "The key is revoked, which is final: make another one."],

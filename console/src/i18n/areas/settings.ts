@@ -12,6 +12,7 @@ export const settings = area({
   lowBalance: ["余额提醒（元）", "Low balance (CNY)"],
   lowBalanceHint: ["正式账户低于这个金额时发短信提醒，留空则不提醒。", "A text message is sent when the live account falls below it; empty for none."],
   lowBalanceWrong: ["请输入金额，例如 20。", "Enter an amount, such as 20."],
+  unsaved: ["有未保存的修改", "Not saved yet"],
   saved: ["已保存", "Saved"],
   customer: ["客户编号", "Customer id"],
   since: ["注册时间", "Since"],

@@ -13,6 +13,7 @@ export const usage = area({
   all: ["全部", "All"],
   reset: ["清除筛选", "Clear filters"],
   wrongDays: ["开始日期晚于结束日期。", "It begins after it ends."],
+  wrongYear: ["请选择 1970 至 9998 年的日期。", "Choose a day of the years 1970 to 9998."],
   charge: ["扣费", "Charge"],
   requests: ["请求与任务", "Requests and videos"],
   input: ["输入 token", "Input tokens"],

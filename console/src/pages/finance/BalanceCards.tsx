@@ -4,32 +4,39 @@ import { type Balance, refillTest, useBalance } from "@/api/finance";
 import { useTexts } from "@/i18n";
 import { nanos, yuan } from "@/lib/money";
 import { exactMoment } from "@/lib/time";
+import { Amount } from "@/ui/Amount";
 import { Button } from "@/ui/Button";
 import { Card, Skeleton } from "@/ui/Card";
+import { Loaded } from "@/ui/Loaded";
 import { Problem } from "@/ui/Problem";
 
 /** What is owned, in both books. */
 export function BalanceCards() {
   const t = useTexts("finance");
-  const balance = useBalance();
-  if (balance.isPending)
-    return (
-      <div className="grid gap-4 sm:grid-cols-2">
-        <Skeleton className="h-44 w-full" />
-        <Skeleton className="h-44 w-full" />
-      </div>
-    );
-  if (balance.isError) return <Problem error={balance.error} onRetry={() => void balance.refetch()} />;
-  const { live, test, as_of: asOf } = balance.data;
   return (
     <div className="min-w-0">
-      <div className="grid gap-4 sm:grid-cols-2">
-        <BookCard title={t("liveBook")} of={live} isMain />
-        <BookCard title={t("testBook")} of={test}>
-          <Refill />
-        </BookCard>
-      </div>
-      <p className="mt-2 text-xs text-faint">{t("asOf", { time: exactMoment(asOf) })}</p>
+      <Loaded of={useBalance()} skeleton={<CardsSkeleton />}>
+        {({ live, test, as_of: asOf }) => (
+          <>
+            <div className="grid gap-4 sm:grid-cols-2">
+              <BookCard title={t("liveBook")} of={live} isMain />
+              <BookCard title={t("testBook")} of={test}>
+                <Refill />
+              </BookCard>
+            </div>
+            <p className="mt-2 text-xs text-faint">{t("asOf", { time: exactMoment(asOf) })}</p>
+          </>
+        )}
+      </Loaded>
+    </div>
+  );
+}
+
+function CardsSkeleton() {
+  return (
+    <div className="grid gap-4 sm:grid-cols-2">
+      <Skeleton className="h-44 w-full" />
+      <Skeleton className="h-44 w-full" />
     </div>
   );
 }
@@ -47,15 +54,21 @@ function BookCard({ title, of: book, isMain = false, children }: BookCardProps) 
     <Card className={isMain ? "border-accent/40 bg-linear-to-br from-accent-soft to-surface" : ""}>
       <h2 className="text-sm font-medium text-muted">{title}</h2>
       <p className="mt-2 text-sm text-muted">{t("available")}</p>
-      <p className="text-3xl font-semibold tracking-tight break-words tabular-nums">{yuan(book.available)}</p>
+      <p className="text-3xl font-semibold tracking-tight break-words tabular-nums">
+        <Amount>{yuan(book.available)}</Amount>
+      </p>
       <dl className="mt-4 flex flex-wrap gap-x-8 gap-y-2 text-sm">
         <div title={t("heldHint")}>
           <dt className="text-muted">{t("held")}</dt>
-          <dd className="tabular-nums">{yuan(book.held)}</dd>
+          <dd className="tabular-nums">
+            <Amount>{yuan(book.held)}</Amount>
+          </dd>
         </div>
         <div>
           <dt className="text-muted">{t("promotion")}</dt>
-          <dd className="tabular-nums">{yuan(book.promotion)}</dd>
+          <dd className="tabular-nums">
+            <Amount>{yuan(book.promotion)}</Amount>
+          </dd>
         </div>
       </dl>
       {children}

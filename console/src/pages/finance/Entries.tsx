@@ -4,8 +4,8 @@ import { useFilters } from "@/lib/filters";
 import { yuan } from "@/lib/money";
 import { exactMoment } from "@/lib/time";
 import { Empty } from "@/ui/Card";
+import { Loaded } from "@/ui/Loaded";
 import { More } from "@/ui/More";
-import { Problem } from "@/ui/Problem";
 import { Segments } from "@/ui/Segments";
 import { type Column, Table, TableSkeleton } from "@/ui/Table";
 
@@ -38,15 +38,15 @@ export function Entries({ of: statement }: { of: Statement }) {
           onChange={(one) => filters.change({ account: one === "available" ? null : one })}
         />
       </div>
-      {entries.isPending ? (
-        <TableSkeleton />
-      ) : entries.isError ? (
-        <Problem error={entries.error} onRetry={() => void entries.refetch()} />
-      ) : rows.length === 0 ? (
-        <Empty title={t("entriesNone")} />
-      ) : (
-        <Table label={t("entries")} columns={columns} rows={rows} rowKey={(one) => String(one.number)} />
-      )}
+      <Loaded of={entries} skeleton={<TableSkeleton />}>
+        {() =>
+          rows.length === 0 ? (
+            <Empty title={t("entriesNone")} />
+          ) : (
+            <Table label={t("entries")} columns={columns} rows={rows} rowKey={(one) => String(one.number)} />
+          )
+        }
+      </Loaded>
       <More of={entries} />
     </section>
   );

@@ -4,8 +4,8 @@ import { useWords } from "@/i18n/words";
 import { nanos, yuan } from "@/lib/money";
 import { moment } from "@/lib/time";
 import { Badge, Empty } from "@/ui/Card";
+import { Loaded } from "@/ui/Loaded";
 import { More } from "@/ui/More";
-import { Problem } from "@/ui/Problem";
 import { type Column, Table, TableSkeleton } from "@/ui/Table";
 
 /** What was given, what is left of it, and until when. */
@@ -46,15 +46,15 @@ export function Lots() {
     <section className="min-w-0">
       <h2>{t("lots")}</h2>
       <p className="mt-1 mb-3 text-sm text-muted">{t("lotsHint")}</p>
-      {lots.isPending ? (
-        <TableSkeleton rows={3} />
-      ) : lots.isError ? (
-        <Problem error={lots.error} onRetry={() => void lots.refetch()} />
-      ) : rows.length === 0 ? (
-        <Empty title={t("lotsNone")} />
-      ) : (
-        <Table label={t("lots")} columns={columns} rows={rows} rowKey={(one) => one.id} />
-      )}
+      <Loaded of={lots} skeleton={<TableSkeleton rows={3} />}>
+        {() =>
+          rows.length === 0 ? (
+            <Empty title={t("lotsNone")} />
+          ) : (
+            <Table label={t("lots")} columns={columns} rows={rows} rowKey={(one) => one.id} />
+          )
+        }
+      </Loaded>
       <More of={lots} />
     </section>
   );

@@ -1,12 +1,13 @@
 import { useMutation } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
-import { redeem, useRedemptions } from "@/api/promotions";
+import { redeem, type Redemption, useRedemptions } from "@/api/promotions";
 import { useTexts } from "@/i18n";
 import { yuan } from "@/lib/money";
 import { moment } from "@/lib/time";
 import { Button } from "@/ui/Button";
 import { Card } from "@/ui/Card";
 import { TextField } from "@/ui/Field";
+import { Loaded } from "@/ui/Loaded";
 import { More } from "@/ui/More";
 import { Problem, problemOf } from "@/ui/Problem";
 
@@ -52,11 +53,16 @@ export function RedeemCard() {
 }
 
 function Redeemed() {
-  const t = useTexts("finance");
   const codes = useRedemptions();
-  if (codes.isPending) return null;
-  if (codes.isError) return <Problem error={codes.error} onRetry={() => void codes.refetch()} />;
-  const rows = codes.data.pages.flatMap((page) => page.data);
+  return (
+    <Loaded of={codes} skeleton={null}>
+      {({ pages }) => <RedeemedCodes rows={pages.flatMap((page) => page.data)} more={codes} />}
+    </Loaded>
+  );
+}
+
+function RedeemedCodes({ rows, more }: { rows: readonly Redemption[]; more: ReturnType<typeof useRedemptions> }) {
+  const t = useTexts("finance");
   if (rows.length === 0) return null;
   return (
     <section className="mt-5 border-t border-line pt-4">
@@ -72,7 +78,7 @@ function Redeemed() {
           </li>
         ))}
       </ul>
-      <More of={codes} />
+      <More of={more} />
     </section>
   );
 }

@@ -3,13 +3,14 @@ import { type FormEvent, useState } from "react";
 import { useNavigate } from "react-router";
 import { type Method, orderTopUp, useMethods } from "@/api/topups";
 import { useTexts } from "@/i18n";
-import { yuan } from "@/lib/money";
+import { wholeYuan, yuan } from "@/lib/money";
 import { useMethodName } from "@/pages/finance/names";
 import { amountOf, type Choice, choicesOf, presetsOf } from "@/pages/finance/ways";
 import { paths } from "@/paths";
 import { Button } from "@/ui/Button";
 import { Card, Empty, Skeleton } from "@/ui/Card";
 import { TextField } from "@/ui/Field";
+import { Loaded } from "@/ui/Loaded";
 import { Problem, problemOf } from "@/ui/Problem";
 
 /** Paying money in, where the platform has a way to. */
@@ -20,15 +21,9 @@ export function TopUpCard() {
     <Card>
       <h2>{t("topUp")}</h2>
       <p className="mt-1 mb-4 text-sm text-muted">{t("topUpLead")}</p>
-      {methods.isPending ? (
-        <Skeleton className="h-48 w-full" />
-      ) : methods.isError ? (
-        <Problem error={methods.error} onRetry={() => void methods.refetch()} />
-      ) : methods.data.length === 0 ? (
-        <Empty title={t("noMethods")}>{t("noMethodsHint")}</Empty>
-      ) : (
-        <TopUpForm methods={methods.data} />
-      )}
+      <Loaded of={methods} skeleton={<Skeleton className="h-48 w-full" />}>
+        {(found) => (found.length === 0 ? <Empty title={t("noMethods")}>{t("noMethodsHint")}</Empty> : <TopUpForm methods={found} />)}
+      </Loaded>
     </Card>
   );
 }
@@ -75,7 +70,7 @@ function TopUpForm({ methods }: { methods: readonly Method[] }) {
       <div role="group" aria-label={t("amountPresets")} className="flex flex-wrap gap-2">
         {presetsOf(choice.method).map((preset) => (
           <Button key={preset} aria-pressed={typed === preset} className="aria-pressed:border-accent aria-pressed:text-accent-ink" onClick={() => setTyped(preset)}>
-            ¥{preset}
+            {wholeYuan(preset)}
           </Button>
         ))}
       </div>

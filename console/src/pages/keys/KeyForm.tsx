@@ -1,7 +1,8 @@
 import { useMutation } from "@tanstack/react-query";
-import { type FormEvent, useState } from "react";
+import { type FormEvent, useEffect, useRef, useState } from "react";
 import { ApiError } from "@/api/errors";
 import { useTexts } from "@/i18n";
+import { revealInvalid } from "@/lib/reveal";
 import { type Draft, type DraftField, faultsOf } from "@/pages/keys/draft";
 import { Button } from "@/ui/Button";
 import { SelectField, TextArea, TextField } from "@/ui/Field";
@@ -27,6 +28,8 @@ export function KeyForm({ first, isNew, submitLabel, onSubmit, onCancel }: KeyFo
   const [isTried, setTried] = useState(false);
   const sending = useMutation({ mutationFn: onSubmit });
   const faults = faultsOf(draft);
+  const form = useRef<HTMLFormElement>(null);
+  const [attempt, setAttempt] = useState(0);
   const isField = sending.error instanceof ApiError && Object.keys(draft).some((name) => problemOf(sending.error, name));
 
   function bind(name: DraftField) {
@@ -41,11 +44,17 @@ export function KeyForm({ first, isNew, submitLabel, onSubmit, onCancel }: KeyFo
   function submit(event: FormEvent): void {
     event.preventDefault();
     setTried(true);
+    setAttempt(attempt + 1);
     if (Object.keys(faults).length === 0) sending.mutate(draft);
   }
 
+  // Where a limit is at fault, it may be folded away.
+  useEffect(() => {
+    if (attempt > 0) revealInvalid(form.current);
+  }, [attempt, sending.error]);
+
   return (
-    <form onSubmit={submit} noValidate className="flex flex-col gap-4">
+    <form ref={form} onSubmit={submit} noValidate className="flex flex-col gap-4">
       <TextField label={t("name")} hint={t("nameHint")} maxLength={100} autoFocus {...bind("name")} />
       {isNew && (
         <SelectField

@@ -4,7 +4,6 @@ import { changeMobile } from "@/api/account";
 import { afterError, type SentCode, sendCode } from "@/api/codes";
 import { useTexts } from "@/i18n";
 import { secondFactor } from "@/pages/settings/factor";
-import { NotConfirmedError } from "@/pages/settings/useConfirmation";
 import { CodeField } from "@/shell/CodeField";
 import { Button } from "@/ui/Button";
 import { Dialog } from "@/ui/Dialog";
@@ -68,7 +67,7 @@ export function MobileDialog({ confirmed, hasTotp, onClose }: MobileDialogProps)
             isResending={send.isPending}
           />
         )}
-        {error && !isAtField && !(error instanceof NotConfirmedError) && <Problem error={error} />}
+        {error && !isAtField && <Problem error={error} />}
         <div className="flex flex-wrap justify-end gap-2">
           <Button onClick={onClose}>{common("cancel")}</Button>
           <Button type="submit" tone="primary" disabled={!mobile} isBusy={send.isPending || change.isPending}>

@@ -2,7 +2,6 @@ import { useMutation } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { setPassword } from "@/api/account";
 import { useTexts } from "@/i18n";
-import { NotConfirmedError } from "@/pages/settings/useConfirmation";
 import { Button } from "@/ui/Button";
 import { Dialog } from "@/ui/Dialog";
 import { TextField } from "@/ui/Field";
@@ -41,7 +40,7 @@ export function PasswordDialog({ confirmed, isNew, onClose }: PasswordDialogProp
           onChange={(event) => setTyped(event.target.value)}
           autoFocus
         />
-        {saving.isError && !atField && !(saving.error instanceof NotConfirmedError) && <Problem error={saving.error} />}
+        {saving.isError && !atField && <Problem error={saving.error} />}
         <div className="flex flex-wrap justify-end gap-2">
           <Button onClick={onClose}>{common("cancel")}</Button>
           <Button type="submit" tone="primary" disabled={!password} isBusy={saving.isPending}>

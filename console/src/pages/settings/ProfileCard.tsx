@@ -2,85 +2,81 @@ import { useMutation } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { changeProfile, type Profile, useProfile } from "@/api/account";
 import { chooseLanguage, useTexts } from "@/i18n";
-import { parseYuan } from "@/lib/money";
 import { moment } from "@/lib/time";
+import { draftOf, type Edits, isLanguage, isWrongAmount, patchOf, realEdits } from "@/pages/settings/edits";
+import { Unsaved } from "@/shell/Unsaved";
 import { Button } from "@/ui/Button";
 import { Card, Skeleton } from "@/ui/Card";
 import { Facts } from "@/ui/Facts";
 import { SelectField, TextField } from "@/ui/Field";
+import { Loaded } from "@/ui/Loaded";
 import { Problem, problemOf } from "@/ui/Problem";
 
 /** Name, language, and when to be told of a low balance. */
 export function ProfileCard() {
   const t = useTexts("settings");
-  const profile = useProfile();
   return (
     <Card>
       <h2 className="mb-4">{t("profile")}</h2>
-      {profile.isPending ? (
-        <Skeleton className="h-56 w-full" />
-      ) : profile.isError ? (
-        <Problem error={profile.error} onRetry={() => void profile.refetch()} />
-      ) : (
-        <ProfileForm of={profile.data} />
-      )}
+      <Loaded of={useProfile()} skeleton={<Skeleton className="h-56 w-full" />}>
+        {(profile) => <ProfileForm of={profile} />}
+      </Loaded>
     </Card>
   );
-}
-
-function isLanguage(text: string): text is "zh" | "en" {
-  return text === "zh" || text === "en";
 }
 
 function ProfileForm({ of: profile }: { of: Profile }) {
   const t = useTexts("settings");
   const common = useTexts("common");
-  const [name, setName] = useState(profile.name);
-  const [language, setLanguage] = useState<string>(profile.language ?? "");
-  const [lowBalance, setLowBalance] = useState(profile.low_balance ?? "");
+  const [typed, setTyped] = useState<Edits>({});
   const [isTried, setTried] = useState(false);
-  const line = lowBalance.trim() ? parseYuan(lowBalance) : null;
-  const isWrong = lowBalance.trim() !== "" && line === null;
+  const kept = draftOf(profile);
+  const edits = realEdits(kept, typed);
+  const shown = { ...kept, ...edits };
+  const isDirty = Object.keys(edits).length > 0;
 
   const saving = useMutation({
-    mutationFn: async () => {
-      const chosen = isLanguage(language) ? language : null;
-      await changeProfile({ name, language: chosen, low_balance: line });
-      if (chosen) await chooseLanguage(chosen);
+    mutationFn: async (changes: Edits) => {
+      if (Object.keys(changes).length > 0) await changeProfile(patchOf(changes));
+      if (isLanguage(changes.language)) await chooseLanguage(changes.language);
     },
+    // What is typed while it is saved stays an edit.
+    onSuccess: (_, saved) => setTyped((now) => realEdits({ ...kept, ...saved }, now)),
   });
   const problem = (field: string) => problemOf(saving.error, field);
   const isAtField = ["name", "language", "low_balance"].some(problem);
+  const bind = (name: keyof Edits) => ({
+    value: shown[name],
+    onChange: (event: { target: { value: string } }) => setTyped({ ...edits, [name]: event.target.value }),
+  });
 
   function submit(event: FormEvent): void {
     event.preventDefault();
     setTried(true);
-    if (!isWrong) saving.mutate();
+    if (!isWrongAmount(edits)) saving.mutate(edits);
   }
 
   return (
     <form noValidate onSubmit={submit} onChange={() => saving.reset()} className="flex flex-col gap-4">
       <div className="grid gap-4 sm:grid-cols-2">
-        <TextField label={t("name")} hint={t("nameHint")} problem={problem("name")} value={name} onChange={(event) => setName(event.target.value)} maxLength={100} autoComplete="nickname" />
+        <TextField label={t("name")} hint={t("nameHint")} problem={problem("name")} maxLength={100} autoComplete="nickname" {...bind("name")} />
         <SelectField
           label={t("language")}
           hint={t("languageHint")}
           problem={problem("language")}
-          value={language}
-          onChange={(event) => setLanguage(event.target.value)}
           options={[
             ["", t("languageNone")],
             ["zh", "中文"],
             ["en", "English"],
           ]}
+          {...bind("language")}
         />
         <TextField
           label={t("lowBalance")}
           hint={t("lowBalanceHint")}
-          problem={isTried && isWrong ? t("lowBalanceWrong") : problem("low_balance")}
-          value={lowBalance}
-          onChange={(event) => setLowBalance(event.target.value)}
+          problem={isTried && isWrongAmount(edits) ? t("lowBalanceWrong") : problem("low_balance")}
           inputMode="decimal"
+          {...bind("lowBalance")}
         />
       </div>
       <Facts
@@ -94,10 +90,11 @@ function ProfileForm({ of: profile }: { of: Profile }) {
         <Button type="submit" tone="primary" isBusy={saving.isPending}>
           {common("save")}
         </Button>
-        <span role="status" className="text-sm text-good">
-          {saving.isSuccess && t("saved")}
+        <span role="status" className={isDirty ? "text-sm text-muted" : "text-sm text-good"}>
+          {isDirty ? t("unsaved") : saving.isSuccess && t("saved")}
         </span>
       </div>
+      <Unsaved isDirty={isDirty} />
     </form>
   );
 }

@@ -3,10 +3,10 @@ import { endOtherSessions, endSession, type OpenSession, useOpenSessions } from 
 import { useTexts } from "@/i18n";
 import { ago, exactMoment, moment } from "@/lib/time";
 import { shortAgent } from "@/pages/settings/agents";
-import { AskDialog } from "@/pages/settings/AskDialog";
+import { AskDialog } from "@/ui/AskDialog";
 import { Button } from "@/ui/Button";
 import { Badge, Card } from "@/ui/Card";
-import { Problem } from "@/ui/Problem";
+import { Loaded } from "@/ui/Loaded";
 import { type Column, Table, TableSkeleton } from "@/ui/Table";
 
 /** Where one is signed in, and ending that. */
@@ -51,18 +51,18 @@ export function SessionsCard() {
         </div>
         {sessions.data && sessions.data.length > 1 && <Button onClick={() => setEnding("others")}>{t("endOthers")}</Button>}
       </div>
-      {sessions.isPending ? (
-        <TableSkeleton rows={2} />
-      ) : sessions.isError ? (
-        <Problem error={sessions.error} onRetry={() => void sessions.refetch()} />
-      ) : (
-        <Table label={t("sessions")} columns={columns} rows={sessions.data} rowKey={(one) => one.id} />
-      )}
+      <Loaded of={sessions} skeleton={<TableSkeleton rows={2} />}>
+        {(rows) => <Table label={t("sessions")} columns={columns} rows={rows} rowKey={(one) => one.id} />}
+      </Loaded>
       {ending === "others" && (
-        <AskDialog title={t("endOthers")} text={t("endOthersHint")} label={t("endOthers")} work={endOtherSessions} onClose={stop} />
+        <AskDialog title={t("endOthers")} label={t("endOthers")} work={endOtherSessions} onClose={stop}>
+          <p className="text-sm">{t("endOthersHint")}</p>
+        </AskDialog>
       )}
       {ending !== null && ending !== "others" && (
-        <AskDialog title={t("endTitle")} text={t("endHint")} label={t("end")} work={() => endSession(ending.id)} onClose={stop} />
+        <AskDialog title={t("endTitle")} label={t("end")} work={(signal) => endSession(ending.id, signal)} onClose={stop}>
+          <p className="text-sm">{t("endHint")}</p>
+        </AskDialog>
       )}
     </Card>
   );

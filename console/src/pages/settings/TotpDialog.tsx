@@ -1,8 +1,8 @@
 import { useMutation } from "@tanstack/react-query";
 import { type FormEvent, useEffect, useState } from "react";
+import { NotConfirmedError } from "@/api/errors";
 import { beginTotp, confirmTotp, type NewTotp } from "@/api/account";
 import { useTexts } from "@/i18n";
-import { NotConfirmedError } from "@/pages/settings/useConfirmation";
 import { digitsOf } from "@/lib/digits";
 import { Button } from "@/ui/Button";
 import { Skeleton } from "@/ui/Card";
@@ -29,7 +29,7 @@ export function TotpDialog({ confirmed, onCodes, onClose }: TotpDialogProps) {
 
   return (
     <Dialog isOpen isSticky onClose={onClose} title={t("setTotp")}>
-      {error && !(error instanceof NotConfirmedError) ? (
+      {error ? (
         <Problem error={error} onRetry={() => begin()} />
       ) : data ? (
         <NewSecret of={data} confirmed={confirmed} onCodes={onCodes} onClose={onClose} />
@@ -76,7 +76,7 @@ function NewSecret({ of: made, confirmed, onCodes, onClose }: TotpDialogProps & 
         inputMode="numeric"
         autoComplete="one-time-code"
       />
-      {turnOn.isError && !atField && !(turnOn.error instanceof NotConfirmedError) && <Problem error={turnOn.error} />}
+      {turnOn.isError && !atField && <Problem error={turnOn.error} />}
       <div className="flex flex-wrap justify-end gap-2">
         <Button onClick={onClose}>{common("cancel")}</Button>
         <Button type="submit" tone="primary" disabled={digits.length < 6} isBusy={turnOn.isPending}>

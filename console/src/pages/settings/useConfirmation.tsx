@@ -1,11 +1,6 @@
 import { type ReactNode, useRef, useState } from "react";
-import { ApiError } from "@/api/errors";
+import { ApiError, NotConfirmedError } from "@/api/errors";
 import { ConfirmDialog } from "@/pages/settings/ConfirmDialog";
-
-/** Somebody has closed the dialog instead of proving who they are; nothing has happened, and nothing is to be told. */
-export class NotConfirmedError extends Error {
-  override readonly name = "NotConfirmedError";
-}
 
 interface Waiting {
   goOn: () => void;

@@ -1,7 +1,7 @@
 import type { Arithmetic } from "@/api/usage";
 import { useTexts } from "@/i18n";
 import { useWords } from "@/i18n/words";
-import { nanos, yuan } from "@/lib/money";
+import { exactYuan, nanos, yuan } from "@/lib/money";
 import { count } from "@/lib/numbers";
 import { moment } from "@/lib/time";
 import { digits, exactSum, isConsistent } from "@/pages/usage/exact";
@@ -54,13 +54,13 @@ export function ArithmeticCard({ of: arithmetic, uncollected = "0" }: { of: Arit
                   </th>
                   <td className={`${figureClass} max-sm:hidden`}>{count(line.quantity)}</td>
                   <td className={`${figureClass} max-sm:hidden`}>× {rate}</td>
-                  <td className={figureClass}>= ¥{line.amount}</td>
+                  <td className={figureClass}>= {exactYuan(line.amount)}</td>
                 </tr>
               );
             })}
           </tbody>
           <tfoot>
-            <Sum label={t("exactSum")}>¥{digits(exactSum(arithmetic.lines))}</Sum>
+            <Sum label={t("exactSum")}>{exactYuan(digits(exactSum(arithmetic.lines)))}</Sum>
             <Sum label={t("rounded")}>{yuan(arithmetic.total)}</Sum>
             <Sum label={t("ceiling")}>{yuan(arithmetic.ceiling)}</Sum>
             {nanos(arithmetic.overrun) > 0n && <Sum label={t("overrun")}>{yuan(arithmetic.overrun)}</Sum>}

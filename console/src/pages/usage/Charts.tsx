@@ -9,7 +9,7 @@ import { day } from "@/lib/time";
 import { type Chart, chartOf, COLOURS, REST, type Series } from "@/pages/usage/series";
 import { Card, Skeleton } from "@/ui/Card";
 import { Figure } from "@/ui/Facts";
-import { Problem, problemOf } from "@/ui/Problem";
+import { Problem } from "@/ui/Problem";
 import { Segments } from "@/ui/Segments";
 import { Table } from "@/ui/Table";
 
@@ -33,7 +33,7 @@ export function Charts({ where }: { where: UsageFilter }) {
   const nameOf = useNameOf(split);
   const chart = useMemo(() => chartOf(days.data?.data ?? [], split, where.from, where.to), [days.data, split, where.from, where.to]);
 
-  if (days.isError) return problemOf(days.error, "from") ? null : <Problem error={days.error} onRetry={() => void days.refetch()} />;
+  if (days.isError && total === undefined) return <Problem error={days.error} onRetry={() => void days.refetch()} />;
   return (
     <div className="flex flex-col gap-4">
       <div className="grid grid-cols-2 gap-3 lg:grid-cols-4">
@@ -56,16 +56,16 @@ export function Charts({ where }: { where: UsageFilter }) {
               onChange={(value) => filters.change({ split: value === "model" ? null : value })}
             />
           </div>
-          {days.isPending ? (
+          {total === undefined ? (
             <Skeleton className="h-72 w-full" />
           ) : (
             <>
-              <div role="img" aria-label={t("chartLabel", { from: day(where.from), to: day(where.to), total: yuan(days.data.total.charge) })}>
+              <div role="img" aria-label={t("chartLabel", { from: day(where.from), to: day(where.to), total: yuan(total.charge) })}>
                 <Suspense fallback={<Skeleton className="h-72 w-full" />}>
                   <DayChart chart={chart} names={chart.series.map((one) => nameOf(one.id))} />
                 </Suspense>
               </div>
-              <Parts series={chart.series} total={days.data.total.charge} nameOf={nameOf} />
+              <Parts series={chart.series} total={total.charge} nameOf={nameOf} />
               <ChartTable chart={chart} nameOf={nameOf} />
             </>
           )}

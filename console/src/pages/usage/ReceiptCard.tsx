@@ -1,7 +1,7 @@
 import { useTexts } from "@/i18n";
-import { buttonClass } from "@/ui/Button";
 import { Card } from "@/ui/Card";
 import { Code } from "@/ui/Code";
+import { DownloadLink } from "@/ui/DownloadLink";
 
 const commands = (): string => `curl -o keys.json ${location.origin}/.well-known/yuanjing-receipts.json
 yuanjing receipt verify yuanjing-receipt.json --public-key keys.json`;
@@ -15,9 +15,11 @@ export function ReceiptCard({ address }: { address: string }) {
       <p className="mt-1 mb-4 text-sm text-muted">
         {t("receiptLead")} {t("receiptAsIs")}
       </p>
-      <a href={address} download="yuanjing-receipt.json" className={buttonClass("primary", "mb-4")}>
-        {t("receiptDownload")}
-      </a>
+      <p className="mb-4">
+        <DownloadLink href={address} tone="primary">
+          {t("receiptDownload")}
+        </DownloadLink>
+      </p>
       <Code label={t("receiptVerify")} text={commands()} />
     </Card>
   );

@@ -6,11 +6,15 @@ import { useFilters } from "@/lib/filters";
 import { Button } from "@/ui/Button";
 import { DateField } from "@/ui/DraftField";
 import { SelectField } from "@/ui/Field";
-import { problemOf } from "@/ui/Problem";
 import { Segments } from "@/ui/Segments";
 
+export interface DaysFault {
+  at: "from" | "to";
+  text: string;
+}
+
 /** What is looked at; all of it is in the address. */
-export function UsageFilters({ where }: { where: UsageFilter }) {
+export function UsageFilters({ where, fault }: { where: UsageFilter; fault: DaysFault | null }) {
   const t = useTexts("usage");
   const word = useWords();
   const filters = useFilters();
@@ -38,10 +42,10 @@ export function UsageFilters({ where }: { where: UsageFilter }) {
         <DateField
           label={t("from")}
           value={where.from}
-          problem={where.from > where.to ? t("wrongDays") : problemOf(byModel.error, "from")}
+          problem={fault?.at === "from" ? fault.text : null}
           onSettled={(from) => filters.change({ from })}
         />
-        <DateField label={t("to")} value={where.to} onSettled={(to) => filters.change({ to })} />
+        <DateField label={t("to")} value={where.to} problem={fault?.at === "to" ? fault.text : null} onSettled={(to) => filters.change({ to })} />
         <SelectField
           label={t("key")}
           value={where.key ?? ""}

@@ -8,10 +8,11 @@ import { yuan } from "@/lib/money";
 import { count } from "@/lib/numbers";
 import { exactMoment } from "@/lib/time";
 import { paths } from "@/paths";
-import { Button, buttonClass, ButtonLink } from "@/ui/Button";
+import { Button, ButtonLink } from "@/ui/Button";
 import { Badge, Empty } from "@/ui/Card";
+import { DownloadLink } from "@/ui/DownloadLink";
 import { SelectField } from "@/ui/Field";
-import { Problem } from "@/ui/Problem";
+import { Loaded } from "@/ui/Loaded";
 import { type Column, Table, TableSkeleton } from "@/ui/Table";
 
 const TONES: Readonly<Record<string, "good" | "warn">> = { completed: "good" };
@@ -36,20 +37,18 @@ export function UsageLog({ where }: { where: UsageFilter }) {
             options={[["", t("all")], ...OPERATIONS.map((one) => [one, word(one)] as const)]}
             onChange={(event) => filters.change({ operation: event.target.value })}
           />
-          <a href={csvAddress(where)} download className={buttonClass()}>
-            {t("csv")}
-          </a>
+          <DownloadLink href={csvAddress(where)}>{t("csv")}</DownloadLink>
         </div>
       </div>
-      {found.isPending && where.from <= where.to ? (
-        <TableSkeleton />
-      ) : found.isError ? (
-        <Problem error={found.error} onRetry={() => void found.refetch()} />
-      ) : rows.length > 0 ? (
-        <Table label={t("log")} columns={columns} rows={rows} rowKey={(one) => one.id} />
-      ) : (
-        <Nothing isFiltered={Boolean(where.key || where.model || where.operation)} book={where.book} />
-      )}
+      <Loaded of={found} skeleton={<TableSkeleton />}>
+        {() =>
+          rows.length > 0 ? (
+            <Table label={t("log")} columns={columns} rows={rows} rowKey={(one) => one.id} />
+          ) : (
+            <Nothing isFiltered={Boolean(where.key || where.model || where.operation)} book={where.book} />
+          )
+        }
+      </Loaded>
       {found.hasNextPage && (
         <div className="mt-4 flex justify-center">
           <Button isBusy={found.isFetchingNextPage} onClick={() => void found.fetchNextPage()}>

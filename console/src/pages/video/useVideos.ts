@@ -1,8 +1,9 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import type { Schemas } from "@/api/client";
 import { forgetFinance } from "@/api/finance";
+import { cancelTask } from "@/api/tasks";
 import { formOf, type Draft, filesOf, quoteBody, valuesOf } from "@/pages/video/request";
-import { ask, askJson } from "@/playground/calls";
+import { askJson } from "@/playground/calls";
 import type { Access } from "@/playground/key";
 import type { Offer } from "@/playground/offers";
 import type { Field } from "@/playground/schema";
@@ -63,11 +64,11 @@ export function useSubmit(access: Access) {
   });
 }
 
-/** Ask for the end of one that is under way. */
+/** Ask for the end of one that is under way; never deletes one that has ended meanwhile, as `DELETE /v1/videos/…` does. */
 export function useCancel(access: Access) {
   const queries = useQueryClient();
   return useMutation({
-    mutationFn: (id: string) => ask(access, { method: "DELETE", path: `/v1/videos/${encodeURIComponent(id)}` }),
+    mutationFn: (id: string) => cancelTask(id),
     onSettled: () => queries.invalidateQueries({ queryKey: listKey(access) }),
   });
 }

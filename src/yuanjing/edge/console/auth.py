@@ -2,7 +2,8 @@
 
 Two cookies, both out of reach of scripts: one names the browser, from its first request on, and one the session. What
 changes anything must come from our own origin (`Sec-Fetch-Site`, or else `Origin`), and show in `X-CSRF-Token` what
-only our own page could read from `GET /api/auth/session`.
+only our own page could read from `GET /api/auth/session`. A page that only reads may show it too: then it gets
+nothing of another session, such as one that was begun in another window meanwhile.
 """
 
 import hmac
@@ -43,7 +44,10 @@ async def refuse_forged(request: Request, parts: Parts) -> None:
     if request.method in _SAFE_METHODS:
         return
     _check_origin(request, parts)
-    bound_to = session_token(request, parts) or browser_token(request, parts)
+    _check_token(request, parts, session_token(request, parts) or browser_token(request, parts))
+
+
+def _check_token(request: Request, parts: EdgeParts, bound_to: str) -> None:
     given = request.headers.get(TOKEN_HEADER, "").encode()
     if not bound_to or not hmac.compare_digest(given, forgery_token(parts, bound_to).encode()):
         raise ForgerySuspectedError(
@@ -155,10 +159,13 @@ async def authenticate_session(
 
     Raises:
         NotSignedInError: no session, or one that has ended.
+        ForgerySuspectedError: it shows a token, and that of another session.
     """
     found = await session_or_none(request, parts)
     if found is None:
         raise NotSignedInError
+    if TOKEN_HEADER in request.headers:
+        _check_token(request, parts, session_token(request, parts))
     return found
 
 

@@ -2,7 +2,7 @@
 
 from yuanjing.domain.errors import YuanjingError
 
-READ_CODES = ("not_signed_in", "store_unavailable")
+READ_CODES = ("not_signed_in", "forgery_suspected", "store_unavailable")
 """What every route that wants a session may answer."""
 WRITE_CODES = ("forgery_suspected", "store_unavailable")
 """What every route with an unsafe method may answer."""
@@ -19,7 +19,7 @@ BODY_CODES = (
 
 
 class ForgerySuspectedError(YuanjingError):
-    """The request may come from another site's page."""
+    """The request may come from another site's page, or from a page of ours that knows another session."""
 
     code = "forgery_suspected"
 

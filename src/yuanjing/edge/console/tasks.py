@@ -218,6 +218,15 @@ async def delete_task(parts: Parts, signed_in: AuthenticatedSession, task_id: st
     return DeletedTask(object="task.deleted", id=found.task.id, deleted=found.task.state.is_final)
 
 
+@router.post(
+    "/tasks/{task_id}/cancel",
+    responses=error_responses(Dialect.CONSOLE, *WRITE_CODES, *READ_CODES, "not_found", "task_ended"),
+)
+async def cancel_task(request: Request, parts: Parts, signed_in: AuthenticatedSession, task_id: str) -> TaskView:
+    """Ask for the end of a task that is under way; one that has ended is never touched."""
+    return _view(request, parts, await parts.videos.cancel(_viewer(signed_in), task_id))
+
+
 @router.get(
     "/tasks/{task_id}/receipt",
     response_class=Response,

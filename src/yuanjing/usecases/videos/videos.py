@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from yuanjing.domain.catalog import Offer
 from yuanjing.domain.dialects import Dialect
-from yuanjing.domain.errors import NotFoundError
+from yuanjing.domain.errors import NotFoundError, TaskEndedError
 from yuanjing.domain.identity import Caller
 from yuanjing.domain.parameters import Fields
 from yuanjing.domain.videos import TaskStep, VideoTask
@@ -87,8 +87,25 @@ class Videos:
             if task.step is TaskStep.DONE:
                 tx.tasks.mark_deleted(task_id, at)
                 tx.artifacts.expire(task_id, at)
-            elif not task.is_cancel_requested and tx.tasks.request_cancel(task_id, at):
-                tx.tasks.note(task_id, "its customer wants it canceled")
+            else:
+                _ask_to_end(tx, task, at)
+            return _with_files(tx, _found(tx, task_id))
+
+        return await self._view(await self._store.write(work))
+
+    async def cancel(self, who: Caller | Viewer, task_id: str) -> VideoView:
+        """Ask for the end of a task that is under way; nothing that has ended is touched.
+
+        Raises:
+            NotFoundError: there is none with this id that the viewer may see.
+            TaskEndedError: it has ended already.
+        """
+
+        def work(tx: Tx) -> VideoView:
+            task = _own(tx, who, task_id)
+            if task.step is TaskStep.DONE:
+                raise TaskEndedError("This task has ended already; nothing was canceled", param="task_id")
+            _ask_to_end(tx, task, self._clock.unix())
             return _with_files(tx, _found(tx, task_id))
 
         return await self._view(await self._store.write(work))
@@ -97,6 +114,11 @@ class Videos:
         """With how far it is."""
         task, durations, at = view.task, await self._history.durations(view.task), self._clock.unix()
         return replace(view, progress=progress_of(task, durations, at), seconds_left=seconds_left(task, durations, at))
+
+
+def _ask_to_end(tx: Tx, task: VideoTask, at: float) -> None:
+    if not task.is_cancel_requested and tx.tasks.request_cancel(task.id, at):
+        tx.tasks.note(task.id, "its customer wants it canceled")
 
 
 def _with_files(tx: Tx, task: VideoTask) -> VideoView:
