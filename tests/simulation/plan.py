@@ -37,7 +37,7 @@ class Plan:
         choose = self.choose
         self.faults = frozenset(one for one in _FAULTS if choose.random() < 0.45)
         self.active_seconds = choose.uniform(4.5, 8.5)
-        self.operations = choose.randint(12, 30)
+        self.operations = choose.randint(10, 26)
         self.machines = choose.choice((1, 1, 2))
         self.gateways = choose.choice((1, 2, 2))
         self.lost_share = choose.choice((0.02, 0.08, 0.2)) if "lost" in self.faults else 0.0

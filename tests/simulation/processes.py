@@ -46,8 +46,8 @@ TTL_SECONDS = 900
 SILENT_SECONDS = 4.0
 GATEWAY_OPTIONS = GatewayOptions(
     heartbeat_fresh_seconds=2.5,
-    signal_poll_seconds=0.6,
-    tick_seconds=0.6,
+    signal_poll_seconds=0.8,
+    tick_seconds=0.8,
     lease_idle_seconds=1.5,
     watermark_seconds=0.7,
     first_byte_seconds=2.0,
@@ -284,7 +284,7 @@ class WorkerSlot(Slot):
         log = SimulatedLog(process, around.bugs, around.trace)
         options = WorkerOptions(
             machine=self.place.machine.name,
-            post_seconds=0.5,
+            post_seconds=0.6,
             post_batch_rows=3,
             observe_seconds=0.9,
             silent_seconds=SILENT_SECONDS,
@@ -299,8 +299,8 @@ class WorkerSlot(Slot):
             worker.video = self._engine(process, store, log)
         topups = TopUpLoops(around.topups(store), log, stop)
         worker.chores = (
-            Chore(name="topups", run=topups.sweep, pause_seconds=2.0),
-            Chore(name="refunds", run=topups.sweep_refunds, pause_seconds=2.0),
+            Chore(name="topups", run=topups.sweep, pause_seconds=3.0),
+            Chore(name="refunds", run=topups.sweep_refunds, pause_seconds=3.0),
         )
         await worker.run(stop)
 
@@ -309,7 +309,7 @@ class WorkerSlot(Slot):
         options = VideoOptions(
             owner=process.name,
             claim_seconds=3.0,
-            look_seconds=0.7,
+            look_seconds=0.9,
             look_seconds_min=0.2,
             refresh_seconds=5.0,
             retry_seconds_max=2.0,

@@ -13,7 +13,8 @@ from tests.simulation.simulation import Outcome, simulate
 
 ROOT = Path(__file__).parents[2]
 SEEDS, SOAK_SEEDS = 1_000, 10_000
-AT_ONCE, SOAK_AT_ONCE = 50, 500
+AT_ONCE, SOAK_AT_ONCE = 25, 500
+pytestmark = pytest.mark.timeout(300)  # some seconds of one core, on machines that others use too
 
 
 def failed(outcome: Outcome) -> str:
@@ -39,14 +40,14 @@ def test_money_and_tasks_stay_exact_whatever_happens_for_long(first):
 
 
 def test_a_seed_is_always_the_same_story():
-    for seed in range(5):
+    for seed in range(3):
         assert simulate(seed).digest == simulate(seed).digest
     assert simulate(0).digest != simulate(1).digest
 
 
 def test_nor_does_it_depend_on_the_process_or_its_hashes():
     """What is told of a seed by one machine is found again on another."""
-    command = [sys.executable, "-m", "tests.simulation", "0", "12"]
+    command = [sys.executable, "-m", "tests.simulation", "0", "6"]
     told = {
         subprocess.run(  # noqa: S603  # our own program
             command,
@@ -58,7 +59,7 @@ def test_nor_does_it_depend_on_the_process_or_its_hashes():
         for seed in ("1", "2")
     }
     assert len(told) == 1, told
-    assert told.pop().count(b"\n") == 12
+    assert told.pop().count(b"\n") == 6
 
 
 def test_the_seeds_reach_what_they_are_for():
