@@ -43,7 +43,7 @@ def made_by(seed: int, clock: SimulatedClock) -> Iterator[None]:
     """No other chance than that of the seed, no other time than that of the clock."""
     source = random.Random(f"{seed}:chance")  # noqa: S311  # a repeatable choice, no secret
     time = SimpleNamespace(time=clock.unix, time_ns=lambda: int(clock.unix() * 1e9))
-    seeded = SimpleNamespace(Random=lambda: random.Random(source.getrandbits(64)))  # noqa: S311  # likewise
+    seeded = SimpleNamespace(Random=lambda: random.Random(source.getrandbits(64)))  # noqa: S311  # as above
     with pytest.MonkeyPatch.context() as patch:
         for module, name, value in (
             (secrets, "randbits", source.getrandbits),

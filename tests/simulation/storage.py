@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from tests.simulation.loop import Process, SimulationLoop
-from tests.simulation.plan import Plan
+from tests.simulation.plan import Fate, Plan
 
 from yuanjing.adapters.memory.spool import MemorySpool, MemorySpoolWriter
 from yuanjing.adapters.memory.store import MemoryStore
@@ -66,22 +66,22 @@ class Connection:
             raise StoreUnavailableError("the process has ended")
         answer = loop.create_future()
         fate = self._database.plan.fate()
-        loop.post(loop.world, self._arrive, answer, work, fate, may_write, delay=fate.delay)
+        loop.post(loop.world, self._arrive, answer, work, fate, "write" if may_write else "read", delay=fate.delay)
         return await answer
 
-    def _arrive(self, answer: Any, work: Callable[[Tx], object], fate: Any, may_write: bool) -> None:  # noqa: FBT001  # posted
+    def _arrive(self, answer: Any, work: Callable[[Tx], object], fate: Fate, mode: str) -> None:
         database, process = self._database, self._process
         if database.is_away or fate.is_lost_before:
             self._reply(answer, fate.answer_delay + _GIVES_UP_SECONDS, StoreUnavailableError("the database is away"))
             return
         before, database.loop.current = database.loop.current, process  # whose clock counts
         try:
-            result, error = database.do(work, may_write=may_write), None
+            result, error = database.do(work, may_write=mode == "write"), None
         except Exception as raised:  # noqa: BLE001  # it is the caller's
             result, error = None, raised
         finally:
             database.loop.current = before
-        if may_write and error is None:
+        if mode == "write" and error is None:
             database.on_commit(process)
         if fate.is_lost_after:
             self._reply(answer, fate.answer_delay, StoreUnavailableError("the answer was lost"))
