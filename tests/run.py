@@ -49,7 +49,13 @@ DOMAIN_FLOOR, WHOLE_FLOOR = 100.0, 90.0
 ratchets, so raise a floor when its figure rises."""
 UNSTEADY_MAX = 3
 """So many failed tests of a step are run once more; if more fail, something is broken."""
-STEADY = ("tests.money.", "tests.e2e.test_crashes", "tests.e2e.test_money", "tests.e2e.test_video_crashes")
+STEADY = (
+    "tests.money.",
+    "tests.simulation.",
+    "tests.e2e.test_crashes",
+    "tests.e2e.test_money",
+    "tests.e2e.test_video_crashes",
+)
 """Tests of money under fire are never run again: one failure of them may be a fen that was lost."""
 SKIPS_ALLOWED_IN_CI: frozenset[str] = frozenset()
 """Tests, as `tests.folder.module::name`, that CI may skip; each with its reason in a comment."""

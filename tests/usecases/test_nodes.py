@@ -5,7 +5,7 @@ from yuanjing.domain.errors import FencedError, SpoolError
 from yuanjing.domain.usage import UsageStatus
 from yuanjing.kit.clock import ManualClock
 from yuanjing.ports.store import Node
-from yuanjing.usecases.expiry import expire_holds
+from yuanjing.usecases.expiry import PatientExpiry, expire_holds
 from yuanjing.usecases.nodes import NodeObserver, NodeRef, beat, register_node, take_over
 from yuanjing.usecases.posting import UsagePoster
 from yuanjing.usecases.verify import verify
@@ -148,6 +148,39 @@ async def test_a_living_owner_keeps_its_lease_and_a_closing_one_expires(rich):
     await UsagePoster(rich.store, rich.clock, batch_rows=10).post(rich.reader(gateway))
     assert (await rich.balances("cus_a")).available_nanos == YUAN - kept.charge_nanos
     await clean(rich)
+
+
+async def test_a_clock_that_jumps_releases_no_closing_lease_before_its_usage_is_posted(rich):
+    """The store is told to expire by wall clocks; what was spooled for the lease is posted within moments."""
+    gateway = await rich.gateway()
+    usage = await gateway.chat("cus_a", tokens())
+    await gateway.give_back(usage.hold_id, is_final=True)
+    expiry = PatientExpiry(rich.store, rich.clock, ttl_seconds=TTL_SECONDS, patience_seconds=60)
+    rich.clock.jump(TTL_SECONDS + 1)
+    assert await expiry.look() == 0
+    rich.clock.advance(59)
+    assert await expiry.look() == 0
+    assert (await rich.hold(usage.hold_id)).closed_at is None
+    await UsagePoster(rich.store, rich.clock, batch_rows=10).post(rich.reader(gateway))
+    (posted,) = (await rich.usages()).values()
+    assert posted.settle_transfer_id == f"settle:m-g0:1:1-1:{usage.hold_id}"
+    await clean(rich)
+
+
+async def test_what_stays_expired_is_released_by_an_observer_that_has_not_paused(rich):
+    gateway = await rich.gateway()
+    usage = await gateway.chat("cus_a", tokens())
+    await gateway.give_back(usage.hold_id, is_final=True)
+    expiry = PatientExpiry(rich.store, rich.clock, ttl_seconds=TTL_SECONDS, patience_seconds=60)
+    rich.clock.advance(TTL_SECONDS + 1)
+    assert await expiry.look() == 0
+    rich.clock.advance(61)
+    assert await expiry.look() == 0  # it was away for too long to have seen anything
+    for _ in range(2):
+        rich.clock.advance(30)
+        released = await expiry.look()
+    assert released == 1
+    assert (await rich.balances("cus_a")).held_nanos == 0
 
 
 async def test_a_lease_without_a_living_owner_expires(rich):

@@ -7,6 +7,7 @@ from tests.support.video import LIMITS, failure, make_task, video_world
 
 from yuanjing.adapters.memory import MemoryStore
 from yuanjing.adapters.memory.video_upstream import TRAITS
+from yuanjing.domain.errors import StoreUnavailableError
 from yuanjing.domain.tasks import FailureKind, Submission, TaskState
 from yuanjing.domain.videos import TaskStep
 from yuanjing.kit.clock import ManualClock
@@ -35,6 +36,30 @@ async def test_what_was_accepted_is_found_again(world, word):
     assert len(world.upstream.submissions) == 1
     assert (worker.counters.unknown, worker.counters.adopted, worker.counters.given_up) == (1, 1, 0)
     await world.check_money(1)
+
+
+class AwayOnce:
+    """A store that is away for the first read of whom a found submission may belong to."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+        self.write = store.write
+        self.is_away = True
+
+    async def read(self, work):
+        if work.__name__ == "choose" and self.is_away:
+            self.is_away = False
+            raise StoreUnavailableError("away")
+        return await self._store.read(work)
+
+
+async def test_a_store_that_is_away_meanwhile_is_an_outage_and_no_fault_of_ours(world):
+    worker = world.start(store=AwayOnce(world.store))
+    task = await world.ended(await world.submit("a cat sandbox:lost-reply"))
+    assert (task.state, task.submissions) == (TaskState.SUCCEEDED, 1)
+    assert worker.counters.failures == 0
+    assert "video.job_failed" not in worker.log.events()
+    assert "video.store_unavailable" in worker.log.events()
 
 
 @pytest.mark.parametrize("traits", [TRAITS, INEXACT])

@@ -43,6 +43,7 @@ class ChargedConversation(Conversation):
         "_is_detached",
         "_is_metered",
         "_last",
+        "_marked",
         "_offer",
         "_outcome",
         "_output_max",
@@ -68,6 +69,8 @@ class ChargedConversation(Conversation):
         self._hold_id = self._outcome = ""
         self._attempts: int = 0
         self._ceiling = self._charge = self._input_max = self._output_max = self._first_byte_ms = 0
+        self._marked = 0
+        """The dearest watermark: it is charged if no record takes its place."""
         self._is_metered = self._is_detached = False
         self.estimated_tokens = 0
         """What admission has counted of the key's tokens a minute."""
@@ -135,6 +138,12 @@ class ChargedConversation(Conversation):
         counters.estimated += bill.is_estimated
         till.spooler.add(record, self)
 
+    def _mark(self) -> None:
+        """Note how far the answer has come, for the case that the process dies."""
+        bill = self._bill()
+        self._marked = max(self._marked, bill.charge_nanos)
+        self._till.spooler.add_watermark(self._record(UsageStatus.INTERRUPTED, bill))
+
     def _resolve(self, charge_nanos: int) -> None:
         """The charge leaves the purse, the rest of the reservation is free again."""
         purse, self._purse = self._purse, None
@@ -172,7 +181,7 @@ class ChargedConversation(Conversation):
         if self.is_over:
             return
         # What may have reached the disk may be posted, so that its money is not spent a second time.
-        self._resolve(0 if is_refused else self._charge)
+        self._resolve(self._marked if is_refused else max(self._charge, self._marked))
         if self._is_detached or self.disconnected:
             self._end()
         else:

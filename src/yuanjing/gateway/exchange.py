@@ -402,8 +402,7 @@ class Exchange(ChargedConversation):
             self._attempt.abandon()
         self._leave_channel()
         self.keep_alive = False
-        if self.state == State.SETTLING:
-            self._resolve(self._charge)
+        self._resolve(max(self._charge, self._marked) if self.state == State.SETTLING else self._marked)
         self._release()
         self._fail("internal_error", _INTERNAL, None)
 
@@ -448,7 +447,7 @@ class Exchange(ChargedConversation):
             self._write_stream(client.KEEPALIVE_COMMENT)
         if self.state == State.ANSWERING and now - self._watermarked_at >= options.watermark_seconds:
             self._watermarked_at = now
-            self._services.spooler.add_watermark(self._record(UsageStatus.INTERRUPTED, self._bill()))
+            self._mark()
 
     def _time_out(self, failure: Failure) -> None:
         attempt = self._attempt

@@ -14,6 +14,8 @@ class WorkerOptions:
         observe_seconds: the pause between two looks at the nodes; at most a second, or silence is noticed late.
         silent_seconds: a node is dead after this time of observed silence.
         expire_seconds: the pause between two looks for expired holds, and for expired promotion money.
+        expire_patience_seconds: for how long a hold must have been seen expired before it is released; longer than
+            posting takes, and than `expire_seconds`.
         lease_ttl_seconds: for how long a living owner's lease is renewed.
         prune_seconds: the pause between two prunings of signals.
         signal_keep_seconds: how old signals get.
@@ -27,6 +29,7 @@ class WorkerOptions:
     observe_seconds: float = 1.0
     silent_seconds: float = 15.0
     expire_seconds: float = 10.0
+    expire_patience_seconds: float = 60.0
     lease_ttl_seconds: int = 900
     prune_seconds: float = 60.0
     signal_keep_seconds: float = 600.0

@@ -8,7 +8,7 @@ from yuanjing.domain.errors import YuanjingError
 from yuanjing.kit.clock import Clock
 from yuanjing.ports.spool import SpoolFolder
 from yuanjing.ports.store import Store
-from yuanjing.usecases.expiry import expire_holds
+from yuanjing.usecases.expiry import PatientExpiry
 from yuanjing.usecases.posting import UsagePoster
 from yuanjing.usecases.promotions import expire_promotions
 from yuanjing.worker.counters import WorkerCounters
@@ -47,6 +47,12 @@ class Worker:
         poster = UsagePoster(store, clock, batch_rows=options.post_batch_rows)
         self._posting = PostingLoop(poster, spools, clock, logger, self.counters)
         self._observing = ObservingLoop(store, spools, clock, options, logger, self.counters)
+        self._expiry = PatientExpiry(
+            store,
+            clock,
+            ttl_seconds=options.lease_ttl_seconds,
+            patience_seconds=options.expire_patience_seconds,
+        )
         self._supervisor = Supervisor(clock, logger, self.counters, backoff_max_seconds=options.backoff_max_seconds)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -81,8 +87,7 @@ class Worker:
             self._logger.warning("worker.rest_not_posted", error=repr(error))
 
     async def _expire(self) -> bool:
-        released = await expire_holds(self._store, self._clock, ttl_seconds=self._options.lease_ttl_seconds)
-        self.counters.holds_expired += released
+        self.counters.holds_expired += await self._expiry.look()
         self.counters.holds = await self._store.read(lambda tx: tx.holds.open_sums())
         return False
 

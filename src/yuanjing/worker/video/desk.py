@@ -90,9 +90,13 @@ class Desk:
 
     @contextmanager
     def apart(self, lane: str, tasks: Sequence[VideoTask]) -> Generator[None]:
-        """What fails by a fault of ours lets go of its tasks: they are taken up again when the claims run out."""
+        """What fails by a fault, ours or the store's, lets go of its tasks: they are taken up when claims run out."""
         try:
             yield
+        except StoreUnavailableError as error:  # of what was only read; writes wait for the store
+            self.logger.warning("video.store_unavailable", error=error.message)
+            for task in tasks:
+                self.leave(task.id)
         except Exception as error:  # one job's bug must not end the others
             self.counters.failures += 1
             names = [task.id for task in tasks][:5]
