@@ -36,12 +36,13 @@ def build_app(*, with_nouns: bool = True) -> typer.Typer:
             outbox,
             price,
             receipt,
+            secret,
             task,
             topup,
             usage,
         )
 
-        for noun in (customer, key, code, offer, price, channel, task, usage, receipt, topup, outbox):
+        for noun in (customer, key, code, offer, price, channel, task, usage, receipt, topup, secret, outbox):
             app.add_typer(noun.app)
     return app
 
