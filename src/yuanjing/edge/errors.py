@@ -67,6 +67,11 @@ def log_bug(error: BaseException, *, request_id: str, method: str, route: str) -
     )
 
 
+def no_such_path(path: str) -> Response:
+    """There is nothing at the path."""
+    return error_answer(path, "not_found", "There is nothing at this path; see GET /openapi.json")
+
+
 def install(app: FastAPI) -> None:
     """Make the application answer failures this way."""
     app.add_exception_handler(YuanjingError, _expected)
@@ -111,7 +116,7 @@ async def _http(request: Request, error: Exception) -> Response:
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         return _wrong_method(request, error)
     if error.status_code == HTTPStatus.NOT_FOUND:
-        return error_answer(request.url.path, "not_found", "There is nothing at this path; see GET /openapi.json")
+        return no_such_path(request.url.path)
     raise error  # our routes raise errors with codes only
 
 
