@@ -52,6 +52,7 @@ def test_the_promised_commands_are_there():
         "task": "list show cancel",
         "usage": "list show",
         "receipt": "show verify",
+        "secret": "list rotate retire",
         "topup": "list show confirm refund bill",
         "audit": "list verify checkpoint",
         "outbox": "last",

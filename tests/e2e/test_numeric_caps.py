@@ -1,6 +1,7 @@
 """Numbers and shapes that would cost much are refused at once and leave no memory behind (goal S13)."""
 
 import json
+import random
 import time
 from collections.abc import Iterator
 from decimal import Decimal
@@ -9,19 +10,28 @@ from typing import Any
 
 import httpx2
 import pytest
+from tests.support.load import wait_until
 from tests.support.matrix import SETTINGS, Page, World
 from tests.support.matrix_rules import RULES
 from tests.support.platform import Platform
 
 pytestmark = pytest.mark.timeout(300)
 TRIES = 5
+SEED = 20_261_130
+ENDED = ("SUCCEEDED", "FAILED", "CANCELED", "EXPIRED")
 SECONDS_MAX = 0.05
 """For the quickest of the tries, since other processes take the core away at any time."""
 GROWTH_BYTES_MAX = 20 * 2**20
 HUGE = (0, -1, 2**31, 2**63, 2**64, 10**400, 1.5, 1e308, True, "1", [], {})
 DEEP = 10_000
 CHAT, LLMAGE_CHAT = "/v1/chat/completions", "/llmage/v1/chat/completions"
-VIDEO_PATHS = ("/llmage/video", "/llmage/v1/video/generations")
+VIDEO_PATHS = ("/llmage/video", "/llmage/v1/video/generations", "/llmage/v1/video/quotes", "/v1/videos")
+EDGES = (-(2**63), -(2**31), -2, 0, 1, 2, 5, 2**15, 2**31 - 1, 2**31, 2**53 + 1, 2**63 - 1)
+PICTURE_BYTES = 20 * 2**20
+PEAK_BYTES_MAX = 8 * PICTURE_BYTES
+"""While one request with such a picture is in work: its text, what is read of it, and what goes to the provider."""
+LEFT_BYTES_MAX = 2 * PICTURE_BYTES
+"""That the process keeps after many of them, for the next ones."""
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +75,7 @@ def hostile_videos() -> Iterator[tuple[str, str]]:
     for value in (0, -2, 2**31, 2**63, 2**64, 10**400, 1.5, 1e308):  # with -1 the model chooses the length
         yield f"duration {str(value)[:9]}", json.dumps(good | {"duration": value})
         yield f"seconds {str(value)[:9]}", json.dumps({**good, "duration": None, "seconds": value})
+        yield f"seed {str(value)[:9]}", json.dumps({**good, "resolution": "1080p", "duration": value, "seed": 2**63})
     for opening, closing in (("[", "]"), ('{"a":', "}")):
         yield "nested", json.dumps(good)[:-1] + f', "prompt": {nested(DEEP, opening, closing)}}}'
     yield "many digits", json.dumps(good)[:-1] + ', "duration": ' + "9" * 100_000 + "}"
@@ -149,3 +160,78 @@ def test_what_is_long_but_lawful_costs_no_more_than_it_may(world: World, path: s
         assert answer.status_code in (200, 400, 402, 413, 429), (list(change), answer.status_code, answer.text[:200])
     assert memory(world.platform) - before < GROWTH_BYTES_MAX
     assert Decimal(client.get("/llmage/v1/balance").json()["available"]) >= 0
+
+
+def refused_or_within(world: World, path: str, body: dict[str, Any]) -> httpx2.Response:
+    """Any number is refused at once, or taken; what it costs is looked at afterwards."""
+    client = world.bearer[world.me.test_key]
+    answer = client.post(path, json=body)
+    if answer.status_code != httpx2.codes.OK:
+        refused_soon(client, path, json.dumps(body))
+    return answer
+
+
+def test_numbers_of_64_bits_cost_no_more_than_their_ceiling(world: World):
+    """Of every field that has to do with money, in both dialects of chat and on every route of videos."""
+    rng = random.Random(SEED)  # noqa: S311  # a case can be had again
+    numbers = [*EDGES, *(rng.randrange(-(2**63), 2**63) for _ in range(4))]
+    chat, video = dict(RULES["POST", CHAT].body or {}), dict(RULES["POST", VIDEO_PATHS[0]].body or {})
+    taken = 0
+    for value in numbers:
+        for path in (CHAT, LLMAGE_CHAT):
+            for name in ("n", "max_tokens", "max_completion_tokens", "top_k", "seed"):
+                taken += refused_or_within(world, path, chat | {name: value}).is_success
+        for path in VIDEO_PATHS:
+            fields = (
+                ("duration", "seconds", "n", "frames", "seed") if path.endswith("quotes") else ("duration", "seconds")
+            )
+            for name in fields:
+                same = {key: one for key, one in video.items() if key != "duration" or name != "seconds"}
+                if path == "/v1/videos":
+                    same |= {"model": "doubao-seedance-1-5-pro-251215"}
+                taken += refused_or_within(world, path, same | {name: value}).is_success
+    assert taken > 20, "some are lawful, so something was charged"
+    wait_until(lambda: all(task["status"] in ENDED for task in tasks(world)), 120, pause=0.5)
+    wait_until(lambda: Decimal(world.bearer[world.me.test_key].get("/llmage/v1/balance").json()["held"]) < 1, 30)
+    usages = world.platform.usages("--customer", world.me.id)
+    assert len(usages) > 20
+    for usage in usages.values():
+        assert 0 <= Decimal(str(usage["charge"])) <= Decimal(str(usage["ceiling"])), (SEED, usage)
+
+
+def tasks(world: World) -> list[dict[str, Any]]:
+    """All of the customer's."""
+    return world.bearer[world.me.test_key].get("/llmage/v1/tasks", params={"limit": 100}).json()["data"]
+
+
+def peak(platform: Platform) -> int:
+    """The most that the gateway's process had in memory since `forget_peak`."""
+    (gateway,) = platform.children("gateway")
+    status = Path(f"/proc/{gateway}/status").read_text(encoding="ascii")
+    return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM:"))
+
+
+def forget_peak(platform: Platform) -> None:
+    (gateway,) = platform.children("gateway")
+    Path(f"/proc/{gateway}/clear_refs").write_text("5", encoding="ascii")
+
+
+@pytest.mark.parametrize("path", [CHAT, LLMAGE_CHAT, "/llmage/video"])
+def test_large_pictures_take_bounded_memory(world: World, path: str):
+    """Twenty of 20 MiB, one after the other: taken or refused, and memory goes back to where it was, nearly."""
+    client = world.bearer[world.me.test_key]
+    text = "data:image/png;base64," + "A" * (PICTURE_BYTES * 4 // 3)
+    if path == "/llmage/video":
+        body: dict[str, Any] = {"llmid": "7y7kfYM0Xasizyi37WvAZ", "prompt": "x", "image1_file": text}
+    else:
+        part = {"type": "image_url", "image_url": {"url": text}}
+        body = dict(RULES["POST", CHAT].body or {}) | {"messages": [{"role": "user", "content": [part]}]}
+    content = json.dumps(body)
+    client.post(path, content=content, headers={"content-type": "application/json"})
+    before = memory(world.platform)
+    forget_peak(world.platform)
+    for _ in range(20):
+        answer = client.post(path, content=content, headers={"content-type": "application/json"})
+        assert answer.status_code < 500, answer.text[:200]
+    assert peak(world.platform) - before < PEAK_BYTES_MAX
+    assert memory(world.platform) - before < LEFT_BYTES_MAX

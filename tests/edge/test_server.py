@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 
 import httpx2
+import pytest
 import uvicorn
 from tests.edge.platform import Platform
 from tests.support.gateway import PEPPER, FakeBank, FakeDirectory, FakeNode, FakeSpool, ListLog
@@ -125,3 +126,11 @@ async def test_methods_are_answered_as_the_reference_says(platform: Platform) ->
             status, headers, _ = await _raw(port, line)
             assert (status.split()[1], headers.get("allow")) == (expected, allow), line
             assert headers["x-request-id"]
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions%0a", "/v1/models%0A", "/healthz%0a", "/v1/models/x%0a"])
+async def test_a_line_feed_at_the_end_makes_another_path(platform: Platform, path: str) -> None:
+    async with serve(platform) as client:
+        for method in ("POST", "GET"):
+            answer = await client.request(method, path, json={})
+            assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")

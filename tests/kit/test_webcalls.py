@@ -65,3 +65,13 @@ async def test_no_free_connection_is_nothing_sent():
         first.cancel()
         with pytest.raises(asyncio.CancelledError):
             await first
+
+
+@pytest.mark.parametrize("location", ["x:y", "http:/127.0.0.1/", "//", "http://[", "\\\\host", "http://host:99999/"])
+async def test_a_redirect_to_what_is_no_address_is_an_answer(location):
+    """Not a failure before anything was sent, after which a submission would be made again."""
+    async with wire.provider_running() as provider, wire.caller() as web:
+        provider.plays(wire.Answer(status=302, headers={"location": location}))
+        answer = await web.call(WebCall(method="POST", url=f"{provider.url}/submit", content=b"{}"))
+        assert isinstance(answer, WebAnswer)
+        assert answer.status == 302

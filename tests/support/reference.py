@@ -39,7 +39,7 @@ database address is the same as none; an empty host or folder is refused.
 Secrets that are not set are made on first start, as files in `secrets/` of the data folder that only their owner can
 read. Keep them with your backups: without the encryption key, the credentials of channels cannot be read, and without
 the pepper no API key is valid. In production with a shared database they must be set, the same on every machine, or
-their files must be there. To rotate the encryption key, put the new one first and the old ones after it.
+their files must be there. How they are changed: [running](../operations/running.md#changing-secrets).
 
 This page is written by `.venv/bin/python -m tests.support.reference`.
 """

@@ -1,6 +1,7 @@
 """Settings become adapters, adapters become the services that commands and processes share."""
 
 import asyncio
+import secrets
 import ssl
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -24,7 +25,13 @@ from yuanjing.domain.audit import Action, Actor
 from yuanjing.kit.clock import Clock, SystemClock
 from yuanjing.kit.digest import keyed_digest
 from yuanjing.kit.secretbox import KEK_BYTES, SecretBox
-from yuanjing.kit.secretfiles import SecretFileError, parse_secret, read_or_create_secret
+from yuanjing.kit.secretfiles import (
+    SecretFileError,
+    parse_secret,
+    read_or_create_secret,
+    read_or_create_text,
+    read_secrets,
+)
 from yuanjing.ports.spool import SpoolFolder
 from yuanjing.ports.store import Store, Tx
 from yuanjing.ports.upstream import ChannelProbe, ProbeReport, ProbeTarget
@@ -71,18 +78,30 @@ def load_secrets(settings: Settings) -> tuple[bytes, SecretBox]:
     Raises:
         SettingsError: a secret's file cannot be used.
     """
-    pepper = _secret(settings, "key_pepper", PEPPER_FILE, PEPPER_BYTES)
-    return pepper[0], SecretBox(_secret(settings, "encryption_key", ENCRYPTION_KEY_FILE, KEK_BYTES))
+    return _pepper(settings), _box(settings)
 
 
-def _secret(settings: Settings, name: str, file_name: str, length: int) -> list[bytes]:
-    given = settings.key_pepper if name == "key_pepper" else settings.encryption_key
-    if given is not None:
-        return [parse_secret(part, length) for part in given.get_secret_value().split(",")]
+def _pepper(settings: Settings) -> bytes:
+    if settings.key_pepper is not None:
+        return parse_secret(settings.key_pepper.get_secret_value(), PEPPER_BYTES)
     try:
-        return [read_or_create_secret(secret_path(settings, file_name), length)]
+        return read_or_create_secret(secret_path(settings, PEPPER_FILE), PEPPER_BYTES)
     except SecretFileError as error:
-        raise SettingsError([f"{variable(name)}: {error}"]) from error
+        raise SettingsError([f"{variable('key_pepper')}: {error}"]) from error
+
+
+def _box(settings: Settings) -> SecretBox:
+    """Of keys that are settings; else of those in their file, whose rotation running processes notice."""
+    if settings.encryption_key is not None:
+        return SecretBox(
+            [parse_secret(key, KEK_BYTES) for key in settings.encryption_key.get_secret_value().split(",")]
+        )
+    path = secret_path(settings, ENCRYPTION_KEY_FILE)
+    try:
+        read_or_create_text(path, lambda: secrets.token_hex(KEK_BYTES))
+        return SecretBox(read_secrets(path, KEK_BYTES), reread=lambda: read_secrets(path, KEK_BYTES))
+    except SecretFileError as error:
+        raise SettingsError([f"{variable('encryption_key')}: {error}"]) from error
 
 
 @asynccontextmanager

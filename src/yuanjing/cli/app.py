@@ -37,12 +37,13 @@ def build_app(*, with_nouns: bool = True) -> typer.Typer:
             outbox,
             price,
             receipt,
+            secret,
             task,
             topup,
             usage,
         )
 
-        for noun in (customer, key, code, offer, price, channel, task, usage, receipt, topup, audit, outbox):
+        for noun in (customer, key, code, offer, price, channel, task, usage, receipt, topup, secret, audit, outbox):
             app.add_typer(noun.app)
     return app
 

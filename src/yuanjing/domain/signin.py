@@ -194,6 +194,11 @@ class Factors:
     totp_locked_until: float = 0.0
 
     @property
+    def totp_context(self) -> bytes:
+        """What its one-time password secrets are sealed with: they open for this customer only."""
+        return f"totp:{self.customer_id}".encode()
+
+    @property
     def has_totp(self) -> bool:
         """Whether a one-time password is asked for."""
         return self.totp_secret is not None

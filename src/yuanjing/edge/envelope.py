@@ -3,7 +3,7 @@
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from yuanjing.edge.errors import internal_error, log_bug
+from yuanjing.edge.errors import internal_error, log_bug, no_such_path
 from yuanjing.kit.ids import usage_id
 
 REQUEST_ID_HEADER = "x-request-id"
@@ -51,13 +51,16 @@ class Envelope:
                 message = {**message, "body": b""}
             await send(message)
 
+        path = str(scope["path"])
         try:
-            await self._app(inner, receive, send_wrapped)
+            # a route's pattern passes over a line feed at the end, so it would serve a path that is not its own
+            served = no_such_path(path) if path.endswith("\n") else self._app
+            await served(inner, receive, send_wrapped)
         except Exception as error:
             log_bug(error, request_id=request_id, method=method, route=_route(inner))
             if has_started:
                 raise
-            await internal_error(str(scope["path"]))(inner, receive, send_wrapped)
+            await internal_error(path)(inner, receive, send_wrapped)
 
 
 def _route(scope: Scope) -> str:

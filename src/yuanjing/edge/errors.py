@@ -67,6 +67,11 @@ def log_bug(error: BaseException, *, request_id: str, method: str, route: str) -
     )
 
 
+def no_such_path(path: str) -> Response:
+    """There is nothing at the path."""
+    return error_answer(path, "not_found", "There is nothing at this path; see GET /openapi.json")
+
+
 def install(app: FastAPI, missing_page: Callable[[Request], Response | None] = lambda _: None) -> None:
     """Make the application answer failures this way; `missing_page` is for browsers at an address of nothing."""
 
@@ -116,7 +121,7 @@ def _http(request: Request, error: HTTPException) -> Response:
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         return _wrong_method(request, error)
     if error.status_code == HTTPStatus.NOT_FOUND:
-        return error_answer(request.url.path, "not_found", "There is nothing at this path; see GET /openapi.json")
+        return no_such_path(request.url.path)
     raise error  # our routes raise errors with codes only
 
 

@@ -1,8 +1,10 @@
 """Secrets of a program in files that only its user can read, made on first use."""
 
+import fcntl
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 _FILE_MODE, _FOLDER_MODE, _OTHERS = 0o600, 0o700, 0o077
@@ -41,6 +43,61 @@ def read_or_create_secret(path: Path, length: int) -> bytes:
         raise SecretFileError(f"{path}: {error}") from error
 
 
+def read_secrets(path: Path, length: int) -> list[bytes]:
+    """The secrets in a file that may hold several, one in a line.
+
+    Raises:
+        SecretFileError: see the class; it is not made if it is missing.
+    """
+    try:
+        return [parse_secret(line, length) for line in read_secret_text(path).splitlines() or [""]]
+    except ValueError as error:
+        raise SecretFileError(f"{path}: {error}") from error
+
+
+def replace_secrets(path: Path, values: Sequence[bytes]) -> None:
+    """Write these secrets instead of those in the file, one in a line. Durable, and never seen half.
+
+    Raises:
+        SecretFileError: see the class.
+    """
+    try:
+        draft = _draft(path, "\n".join(value.hex() for value in values))
+        draft.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise SecretFileError(f"{path}: {error.strerror}") from error
+
+
+@contextmanager
+def sole_writer(path: Path) -> Generator[None]:
+    """For as long as it is open nobody else changes the secrets in the file's folder in this way.
+
+    Raises:
+        SecretFileError: somebody does, or the folder cannot be opened.
+    """
+    try:
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise SecretFileError(f"{path}: {error.strerror}") from error
+    try:
+        _lock(folder, path)
+        yield
+    finally:
+        os.close(folder)
+
+
+def _lock(folder: int, path: Path) -> None:
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise SecretFileError(f"{path}: somebody else is changing it; try again when that is done") from error
+
+
 def read_or_create_text(path: Path, make: Callable[[], str]) -> str:
     """The text in this file; if there is none, what `make` makes.
 
@@ -73,6 +130,17 @@ def read_secret_text(path: Path) -> str:
 def _create(path: Path, text: str) -> None:
     """Write a complete new file and link it into place, so that nobody ever reads half of one."""
     path.parent.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+    draft = _draft(path, text)
+    try:
+        path.hardlink_to(draft)
+    except FileExistsError:
+        return  # another process was first; its secret is the one
+    finally:
+        draft.unlink()
+
+
+def _draft(path: Path, text: str) -> Path:
+    """A complete, durable file beside the one that it is to become."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _FILE_MODE)
     try:
@@ -80,12 +148,10 @@ def _create(path: Path, text: str) -> None:
             file.write(text + "\n")
             file.flush()
             os.fsync(file.fileno())
-        try:
-            path.hardlink_to(draft)
-        except FileExistsError:
-            return  # another process was first; its secret is the one
-    finally:
+    except OSError:
         draft.unlink()
+        raise
+    return draft
 
 
 def _check_mode(path: Path) -> None:

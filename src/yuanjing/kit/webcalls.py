@@ -114,6 +114,7 @@ class WebClient:
             follow_redirects=False,
             trust_env=False,
             verify=verify,
+            event_hooks={"response": [_stay_here]},
         )
 
     async def __aenter__(self) -> Self:
@@ -123,6 +124,14 @@ class WebClient:
     async def __aexit__(self, *_: object) -> None:
         self.gets.close()
         await self.general.aclose()
+
+
+async def _stay_here(response: httpx2.Response) -> None:
+    """Take the address of a redirect out: httpx2 reads it though nobody follows it, and fails if it is none.
+
+    That failure would look like one of our own address, before anything was sent.
+    """
+    response.headers.pop("location", None)
 
 
 def open_client(limits: CallLimits, *, verify: ssl.SSLContext | bool = True) -> WebClient:

@@ -90,3 +90,7 @@ class FactorTable(Protocol):
     def save(self, factors: Factors) -> None:
         """Write them."""
         ...
+
+    def with_secrets(self, after: str, limit: int) -> list[Factors]:
+        """Those that have a one-time password secret, pending ones too, by customer, after this one; not locked."""
+        ...

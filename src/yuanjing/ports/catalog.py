@@ -50,6 +50,10 @@ class CatalogTable(Protocol):
         """
         ...
 
+    def replace_credential(self, channel_id: str, old: bytes, new: bytes) -> bool:
+        """Write a sealed credential, if the channel still has the old one; False if not."""
+        ...
+
     def channels(self) -> list[Channel]:
         """All, by id."""
         ...

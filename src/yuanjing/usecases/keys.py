@@ -14,6 +14,7 @@ from yuanjing.domain.identity import (
     AuthenticationError,
     BudgetPeriod,
     Caller,
+    Customer,
     KeyLimits,
     format_key,
     is_well_formed,
@@ -56,6 +57,22 @@ class KeyRevokedError(YuanjingError):
 
     def __init__(self) -> None:
         super().__init__("The key is revoked, which is final; make another one")
+
+
+_NOBODY = (
+    ApiKey(
+        id="",
+        customer_id="",
+        book=Book.TEST,
+        name="",
+        public_id="",
+        digest=bytes(DIGEST_BYTES),
+        limits=KeyLimits(),
+        created_at=0.0,
+    ),
+    Customer(id="", mobile="", name="", created_at=0.0),
+)
+"""Looked at in the place of a key that does not exist."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -233,7 +250,7 @@ async def revoke_key(store: Store, clock: Clock, key_id: str, *, by: Actor = SYS
 async def authenticate(finder: KeyFinder, clock: Clock, pepper: bytes, presented: str) -> Caller:
     """Who presents this key.
 
-    An unknown id costs the same work as a wrong secret, so that the time of the answer says nothing.
+    An unknown id and a revoked key cost the same work as a wrong secret, so that the time of the answer says nothing.
 
     Raises:
         AuthenticationError: the key may not be used, for whatever reason.
@@ -241,12 +258,10 @@ async def authenticate(finder: KeyFinder, clock: Clock, pepper: bytes, presented
     if not is_well_formed(presented):
         raise AuthenticationError
     found = await finder.find(public_id_of(presented))
-    expected = found[0].digest if found else bytes(DIGEST_BYTES)
-    is_right = is_same_digest(keyed_digest(pepper, presented), expected)
-    if found is None or not is_right:
-        raise AuthenticationError
-    key, customer = found
-    if not key.is_usable(clock.unix()) or customer.disabled_at is not None:
+    key, customer = found or _NOBODY
+    is_right = is_same_digest(keyed_digest(pepper, presented), key.digest)
+    is_usable = key.is_usable(clock.unix()) and customer.disabled_at is None
+    if found is None or not is_right or not is_usable:
         raise AuthenticationError
     return Caller(key=key, customer=customer)
 

@@ -142,11 +142,17 @@ async def test_the_path_and_query_are_sent_byte_for_byte(web, tmp_path):
 
 @pytest.mark.parametrize(
     "location",
-    ["http://169.254.169.254/", "http://127.0.0.2/v", "//10.0.0.1/x", "file:///etc/passwd"],
+    ["http://169.254.169.254/", "http://127.0.0.2/v", "//10.0.0.1/x", "file:///etc/passwd", "x:y"],
 )
 async def test_redirects_are_checked_like_the_first_address(web, location, tmp_path):
     web.answers["/v"] = (302, {"location": location}, b"")
     with fetching("127.0.0.1/32") as fetcher, pytest.raises(FetchRefusedError, match="may not be fetched"):
+        await fetcher.fetch(f"{web.url}/v", tmp_path / "f", LIMITS)
+
+
+async def test_a_redirect_to_what_is_no_address_is_refused(web, tmp_path):
+    web.answers["/v"] = (302, {"location": "http://["}, b"")
+    with fetching("127.0.0.1/32") as fetcher, pytest.raises(FetchRefusedError, match="is no address"):
         await fetcher.fetch(f"{web.url}/v", tmp_path / "f", LIMITS)
 
 

@@ -142,3 +142,18 @@ async def test_factors_are_empty_at_first_and_replaced(store):
     ):
         await store.write(lambda tx, it=factors: tx.factors.save(it))
         assert await store.read(lambda tx: tx.factors.lock("cus_a")) == factors
+
+
+async def test_factors_with_secrets_come_in_pages(store):
+    kept = [
+        Factors(customer_id="cus_a", totp_secret=b"s"),
+        Factors(customer_id="cus_c", totp_pending=b"p"),
+        Factors(customer_id="cus_d", totp_secret=b"s", totp_pending=b"p", recovery_digests=(b"1",)),
+    ]
+    for factors in (*kept, Factors(customer_id="cus_b", password_hash="$argon2id$…")):
+        one = replace(customer(), id=factors.customer_id, mobile=f"+861391234567{factors.customer_id[-1]}")
+        await store.write(lambda tx, it=one: tx.customers.add(it))
+        await store.write(lambda tx, it=factors: tx.factors.save(it))
+    assert await store.read(lambda tx: tx.factors.with_secrets("", 2)) == kept[:2]
+    assert await store.read(lambda tx: tx.factors.with_secrets("cus_c", 2)) == kept[2:]
+    assert await store.read(lambda tx: tx.factors.with_secrets("cus_d", 2)) == []

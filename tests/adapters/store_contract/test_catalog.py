@@ -89,3 +89,13 @@ async def test_channels_are_replaced_by_id(store: Store):
     assert await store.read(lambda tx: tx.catalog.channels()) == [other, channel()]
     await store.write(lambda tx: tx.catalog.save_channel(channel(is_enabled=True)))
     assert await store.read(lambda tx: tx.catalog.channels()) == [other, channel(is_enabled=True)]
+
+
+async def test_a_credential_is_replaced_only_if_it_is_still_the_old_one(store: Store):
+    first = replace(channel(), credential=b"old")
+    await store.write(lambda tx: (tx.catalog.save_provider(provider()), tx.catalog.save_channel(first)))
+    assert not await store.write(lambda tx: tx.catalog.replace_credential(first.id, b"older", b"new"))
+    assert not await store.write(lambda tx: tx.catalog.replace_credential("ch_x", b"old", b"new"))
+    assert await store.read(lambda tx: tx.catalog.channels()) == [first]
+    assert await store.write(lambda tx: tx.catalog.replace_credential(first.id, b"old", b"new"))
+    assert await store.read(lambda tx: tx.catalog.channels()) == [replace(first, credential=b"new")]

@@ -26,6 +26,7 @@ _WRITE_BYTES = 1024 * 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _GONE = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 _FILE_MODE = 0o600
+_LOCATION = "yuanjing.location"
 _AGENT = "yuanjing"
 
 
@@ -81,10 +82,10 @@ class GuardedFetcher:
         for _ in range(self._options.redirects_max + 1):
             destination = await self._guard.check(url, limits.allowed_origin, limits.idle_seconds)
             async with self._asked(destination, limits) as response:
-                location = response.headers.get("location")
+                location = response.extensions.get(_LOCATION)
                 if response.status_code not in _REDIRECTS or location is None:
                     return await self._save(response, target, limits.size_bytes_max)
-            url = urljoin(url, location)
+            url = _joined(url, location)
         raise FetchRefusedError("the address redirects too often")
 
     @asynccontextmanager
@@ -127,6 +128,7 @@ class GuardedFetcher:
             follow_redirects=False,
             trust_env=False,
             verify=self._tls,
+            event_hooks={"response": [_put_location_aside]},
         )
 
     async def _save(self, response: httpx2.Response, target: Path, size_bytes_max: int) -> int:
@@ -156,6 +158,20 @@ class GuardedFetcher:
             if disk.is_full(error):
                 raise StorageFullError("There is no room for files at the moment; try again later") from error
             raise
+
+
+async def _put_location_aside(response: httpx2.Response) -> None:
+    """Where a redirect leads is read by the guard alone; httpx2 would read it too, in another way, and may fail."""
+    location = response.headers.pop("location", None)
+    if location is not None:
+        response.extensions[_LOCATION] = location
+
+
+def _joined(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError as error:
+        raise FetchRefusedError("the address redirects to what is no address") from error
 
 
 def _trust(ca_file: str | None) -> ssl.SSLContext:

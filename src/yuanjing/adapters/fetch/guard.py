@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from urllib.parse import quote, urlsplit
 
-from ssrfguard import Policy, Resolver, SSRFGuardError, resolve
+from ssrfguard import DEFAULT_DENIED, AddressTable, Block, Policy, Reach, Resolver, SSRFGuardError, resolve
 
 from yuanjing.ports.artifacts import FetchFailedError, FetchRefusedError
 
@@ -21,6 +21,9 @@ _PORTS = frozenset({80, 443})
 _ALL_PORTS = frozenset(range(1, 65_536))
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _EVERYWHERE = (ip_network("0.0.0.0/0"), ip_network("::/0"))
+_TRANSLATED = Block(ip_network("::ffff:0:0:0/96"), "IPv4-translated", "RFC2765", Reach.DENIED)
+"""Where a translator stands, an address in here leads to the IPv4 address in its last bits."""
+_DENIED = AddressTable((*DEFAULT_DENIED.blocks, _TRANSLATED))
 _LOOKUPS_MAX = 8
 _ADDRESSES_MAX = 4
 _NOT_PUBLIC = "the address may not be fetched: it is no http(s) address of a public host on port 80 or 443"
@@ -51,8 +54,9 @@ class Guard:
 
     def __init__(self, allowed_networks: Sequence[str], resolver: Resolver | None = None) -> None:
         self._resolver = resolver
-        self._public = Policy(allowed_ports=_PORTS)
-        self._allowed = Policy(allowed_networks=tuple(map(ip_network, allowed_networks)), allowed_ports=_ALL_PORTS)
+        self._public = Policy(denied_networks=_DENIED, allowed_ports=_PORTS)
+        networks = tuple(map(ip_network, allowed_networks))
+        self._allowed = Policy(denied_networks=_DENIED, allowed_networks=networks, allowed_ports=_ALL_PORTS)
         self._own = Policy(allowed_networks=_EVERYWHERE, allowed_ports=_ALL_PORTS)
         self._has_allowed = bool(allowed_networks)
         self._threads = ThreadPoolExecutor(_LOOKUPS_MAX, "fetch-lookup")  # a name server may hold a thread for long

@@ -148,3 +148,8 @@ class MemoryFactors:
     def save(self, factors: Factors) -> None:
         """See the port."""
         self._journal.put(self._rows, factors.customer_id, factors)
+
+    def with_secrets(self, after: str, limit: int) -> list[Factors]:
+        """See the port."""
+        found = [one for id_, one in sorted(self._rows.items()) if id_ > after]
+        return [one for one in found if one.totp_secret is not None or one.totp_pending is not None][:limit]

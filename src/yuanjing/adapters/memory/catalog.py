@@ -1,5 +1,7 @@
 """The catalogue in memory."""
 
+from dataclasses import replace
+
 from yuanjing.adapters.memory.journal import Journal
 from yuanjing.domain.catalog import Channel, Offer, Provider
 from yuanjing.domain.errors import AlreadyExistsError, NotFoundError
@@ -56,6 +58,14 @@ class MemoryCatalog:
         if channel.provider_id not in self._providers:
             raise NotFoundError(f"provider {channel.provider_id} does not exist")
         self._journal.put(self._channels, channel.id, channel)
+
+    def replace_credential(self, channel_id: str, old: bytes, new: bytes) -> bool:
+        """See the port."""
+        channel = self._channels.get(channel_id)
+        if channel is None or channel.credential != old:
+            return False
+        self._journal.put(self._channels, channel_id, replace(channel, credential=new))
+        return True
 
     def channels(self) -> list[Channel]:
         """See the port."""

@@ -87,6 +87,15 @@ _PRUNE_SESSIONS = sa.delete(sessions).where(sessions.c.ends_at < sa.bindparam("b
 
 _FACTORS = lockable(sa.select(factor_table).where(factor_table.c.customer_id == sa.bindparam("customer")))
 _PUT = insert(factor_table)
+_WITH_SECRETS = (
+    sa.select(factor_table)
+    .where(
+        sa.or_(factor_table.c.totp_secret.is_not(None), factor_table.c.totp_pending.is_not(None)),
+        factor_table.c.customer_id > sa.bindparam("after"),
+    )
+    .order_by(factor_table.c.customer_id)
+    .limit(sa.bindparam("most"))
+)
 _SAVE_FACTORS = _PUT.on_conflict_do_update(
     index_elements=[factor_table.c.customer_id],
     set_={column.name: _PUT.excluded[column.name] for column in factor_table.c if not column.primary_key},
@@ -201,9 +210,7 @@ class SqlFactors:
         rows = self._work.locked(_FACTORS, customer=customer_id)
         if not rows:
             return Factors(customer_id=customer_id)
-        fields = to_fields(rows[0])
-        fields["recovery_digests"] = _DIGESTS.decode(fields["recovery_digests"])
-        return Factors(**fields)
+        return _factors(rows[0])
 
     def save(self, factors: Factors) -> None:
         """See the port."""
@@ -211,11 +218,21 @@ class SqlFactors:
         row["recovery_digests"] = dump(factors.recovery_digests)
         self._work.do(_SAVE_FACTORS, **row)
 
+    def with_secrets(self, after: str, limit: int) -> list[Factors]:
+        """See the port."""
+        return [_factors(row) for row in self._work.rows(_WITH_SECRETS, after=after, most=limit)]
+
 
 def _challenge(row: sa.Row[Any]) -> Challenge:
     fields = to_fields(row)
     fields["purpose"] = Purpose(row.purpose)
     return Challenge(**fields)
+
+
+def _factors(row: sa.Row[Any]) -> Factors:
+    fields = to_fields(row)
+    fields["recovery_digests"] = _DIGESTS.decode(fields["recovery_digests"])
+    return Factors(**fields)
 
 
 def _session(row: sa.Row[Any]) -> Session:

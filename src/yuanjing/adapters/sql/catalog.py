@@ -28,6 +28,11 @@ _PROVIDERS = sa.select(providers).order_by(providers.c.id)
 _PROVIDER = sa.select(providers.c.id).where(providers.c.id == sa.bindparam("id"))
 _OFFERS = sa.select(offers).order_by(offers.c.model, offers.c.id)
 _OFFER = sa.select(offers.c.id).where(offers.c.id == sa.bindparam("id"))
+_REPLACE_CREDENTIAL = (
+    sa.update(channels)
+    .where(channels.c.id == sa.bindparam("channel"), channels.c.credential == sa.bindparam("old"))
+    .values(credential=sa.bindparam("new"))
+)
 _CHANNELS = sa.select(channels).order_by(channels.c.id)
 _ADD_PRICE = insert(prices).on_conflict_do_nothing().returning(prices.c.id)
 _PRICES = sa.select(prices).order_by(prices.c.offer_id, prices.c.version)
@@ -123,6 +128,10 @@ class SqlCatalog:
         if self._work.first(_PROVIDER, id=channel.provider_id) is None:
             raise NotFoundError(f"provider {channel.provider_id} does not exist")
         self._work.do(_SAVE_CHANNEL, **_to_row_channel(channel))
+
+    def replace_credential(self, channel_id: str, old: bytes, new: bytes) -> bool:
+        """See the port."""
+        return self._work.do(_REPLACE_CREDENTIAL, channel=channel_id, old=old, new=new) == 1
 
     def channels(self) -> list[Channel]:
         """See the port."""

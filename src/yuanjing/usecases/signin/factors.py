@@ -164,7 +164,7 @@ async def begin_totp(parts: SignInParts, signed_in: SignedIn) -> NewTotp:
     """
     _check_confirmed(parts, signed_in)
     customer, secret = signed_in.customer, totp.new_secret()
-    sealed = parts.box.seal(secret, _context(customer.id))
+    sealed = parts.box.seal(secret, Factors(customer_id=customer.id).totp_context)
     await parts.store.write(lambda tx: tx.factors.save(replace(tx.factors.lock(customer.id), totp_pending=sealed)))
     uri = totp.key_uri(secret, issuer=_ISSUER, account=customer.mobile)
     return NewTotp(secret=totp.written_secret(secret), uri=uri)
@@ -270,13 +270,9 @@ def _new_recovery_codes() -> tuple[str, ...]:
     return tuple(one() for _ in range(RECOVERY_CODES))
 
 
-def _context(customer_id: str) -> bytes:
-    return f"totp:{customer_id}".encode()
-
-
 def _open(parts: SignInParts, customer_id: str, sealed: bytes) -> bytes:
     """The secret. One that cannot be opened is the operator's fault, not a wrong password: it is raised as it is."""
     try:
-        return parts.box.open(sealed, _context(customer_id))
+        return parts.box.open(sealed, Factors(customer_id=customer_id).totp_context)
     except SecretBoxError as error:
         raise SecretBoxError(f"the one-time password secret of {customer_id}: {error}") from error
