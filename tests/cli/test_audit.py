@@ -66,6 +66,8 @@ STEPS = [
          typed="x" + CREDENTIAL),
     Step("channel disable", lambda n: (n["channel"],), ("channel.changed",)),
     Step("channel enable", lambda n: (n["channel"],), ("channel.changed",)),
+    Step("secret rotate", lambda _: (), ("sealing_key.rotated",)),
+    Step("secret retire", lambda _: (), ("sealing_keys.retired",)),
     Step("task cancel", lambda n: (n["task"],), ("task.cancel_asked",)),
     Step("topup confirm", lambda n: (n["orders"][2].id, "--evidence", NOTE), ("topup.confirmed",)),
     Step("topup refund", lambda n: (n["orders"][0].id, "2.50", "--note", NOTE), ("refund.asked",)),
@@ -94,13 +96,14 @@ READS: dict[str, Callable[[Names], tuple[object, ...]]] = {
     "topup show": lambda n: (n["orders"][0].id,),
     "topup bill": lambda _: ("--date", "2026-11-29"),
     "outbox last": lambda _: (),
+    "secret list": lambda _: (),
     "audit list": lambda _: (),
     "audit verify": lambda _: (),
     "verify": lambda _: (),
     "backup": lambda n: (n["folder"] / "copy.db",),
 }
-MAY_FAIL = ("usage show", "receipt verify", "outbox last", "channel callback")
-"""There is nothing of the kind; they are run all the same."""
+MAY_FAIL = ("usage show", "receipt verify", "outbox last", "channel callback", "secret list")
+"""There is nothing of the kind, or a credential that nobody has sealed; they are run all the same."""
 APART = {
     "serve": "the parts that it starts record for themselves",
     "demo": "development only; a test of its own",

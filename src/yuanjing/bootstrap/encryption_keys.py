@@ -7,10 +7,12 @@ from contextlib import contextmanager
 from yuanjing.bootstrap.checks import ENCRYPTION_KEY_FILE, secret_path
 from yuanjing.bootstrap.data_folder import node_prefix
 from yuanjing.bootstrap.services import Services
+from yuanjing.domain.audit import Action
 from yuanjing.domain.errors import YuanjingError
 from yuanjing.kit.secretbox import KEK_BYTES
 from yuanjing.kit.secretfiles import SecretFileError, read_secrets, replace_secrets, sole_writer
 from yuanjing.settings import variable
+from yuanjing.usecases.audit import record
 from yuanjing.usecases.sealed_secrets import SealedReport, reseal_secrets
 
 KEYS_MAX = 8
@@ -33,13 +35,13 @@ async def rotate_key(services: Services) -> SealedReport:
         SecretBoxError: the keys cannot be read.
     """
     if services.settings.encryption_key is not None:
-        return await reseal_secrets(services.store, services.box)
+        return await _record(services, Action.SEALING_KEY_ROTATED, await reseal_secrets(services.store, services.box))
     with _changing(services) as keys:
         if len(keys) >= KEYS_MAX:
             raise RotationRefusedError(f"there are {len(keys)} keys; let the old ones go first: yuanjing secret retire")
         await _check_alone(services)
         replace_secrets(secret_path(services.settings, ENCRYPTION_KEY_FILE), [secrets.token_bytes(KEK_BYTES), *keys])
-        return await reseal_secrets(services.store, services.box)
+        return await _record(services, Action.SEALING_KEY_ROTATED, await reseal_secrets(services.store, services.box))
 
 
 async def retire_keys(services: Services) -> SealedReport:
@@ -61,7 +63,15 @@ async def retire_keys(services: Services) -> SealedReport:
             )
         replace_secrets(secret_path(services.settings, ENCRYPTION_KEY_FILE), keys[:1])
         counts = {report.current: report.counts[report.current]}
-        return SealedReport(current=report.current, counts=counts, moved=report.moved)
+        left = SealedReport(current=report.current, counts=counts, moved=report.moved)
+        return await _record(services, Action.SEALING_KEYS_RETIRED, left)
+
+
+async def _record(services: Services, action: Action, report: SealedReport) -> SealedReport:
+    """The file has changed by then: no unit of work could hold both."""
+    by, at, details = services.operator, services.clock.unix(), {"sealed_anew": report.moved}
+    await services.store.write(lambda tx: record(tx, at, by, action, report.current, details=details))
+    return report
 
 
 @contextmanager

@@ -79,6 +79,8 @@ class Action(StrEnum):
     PRICE_SET = "price.set"
     CHANNEL_ADDED = "channel.added"
     CHANNEL_CHANGED = "channel.changed"
+    SEALING_KEY_ROTATED = "sealing_key.rotated"
+    SEALING_KEYS_RETIRED = "sealing_keys.retired"
     TASK_CANCEL_ASKED = "task.cancel_asked"
     TOPUP_CONFIRMED = "topup.confirmed"
     REFUND_ASKED = "refund.asked"
