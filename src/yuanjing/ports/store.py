@@ -388,6 +388,9 @@ class Tx(Protocol):
     @property
     def audit(self) -> AuditTable:
         """Who has changed what."""
+        ...
+
+    @property
     def idempotency(self) -> IdempotencyTable:
         """The requests for which clients' idempotency keys stand."""
         ...

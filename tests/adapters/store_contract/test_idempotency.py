@@ -169,7 +169,9 @@ async def test_many_claim_a_few_keys_from_two_processes_at_once(sql_store: Store
         found = await store.write(lambda tx: claim_chats(tx, wanted, OWNER, 5.0))
         return list(zip(wanted, found, strict=True))
 
-    batches = await asyncio.gather(*(batch((sql_store, other_store)[n % 2], n) for n in range(40)))
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(batch((sql_store, other_store)[n % 2], n)) for n in range(40)]
+    batches = [task.result() for task in tasks]
     first = [one.digest for batch in batches for one, found in batch if found.standing is Standing.NEW]
     assert sorted(first) == [b"%d" % number for number in range(5)]
     assert {found.standing for batch in batches for _, found in batch} == {Standing.NEW, Standing.RUNNING}
@@ -193,6 +195,7 @@ async def test_claims_and_releases_at_once_leave_each_key_with_one_owner(sql_sto
         return True
 
     stores = (sql_store, other_store)
-    runs = await asyncio.gather(*(run(stores[n % 2], f"u{n}") for n in range(60)))
-    assert any(runs)
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(run(stores[n % 2], f"u{n}")) for n in range(60)]
+    assert any(task.result() for task in tasks)
     assert await sql_store.read(lambda tx: tx.idempotency.get(*claim("").place)) is None
