@@ -48,7 +48,7 @@ async def test_the_key_stands_for_one_content(platform: Platform, client: httpx2
     assert len(platform.videos.tasks) == 1
 
 
-async def test_the_same_fields_at_another_route_are_another_request(platform: Platform, client: httpx2.AsyncClient):
+async def test_the_same_fields_at_another_route_are_another_request(client: httpx2.AsyncClient):
     await client.post("/v1/videos", json=SHAPES["/v1/videos"], headers=NAMED)
     other = await client.post("/llmage/v1/video/generations", json=SHAPES["/v1/videos"], headers=NAMED)
     assert other.status_code == 422

@@ -1,4 +1,4 @@
-"""Who is the first request of an idempotency key, and what the others are told; see decision 0019."""
+"""Who is the first request of an idempotency key, and what the others are told; see decision 0022."""
 
 from collections.abc import Iterable, Sequence
 
