@@ -1,5 +1,7 @@
 """Idempotency keys on the whole platform: many at once over several processes, and processes that die in mid-answer."""
 
+import contextlib
+import json
 import os
 import signal
 import threading
@@ -50,8 +52,9 @@ def until_answered(platform: Platform, name: str, body: dict[str, object]) -> ht
 
 def sandbox_calls(platform: Platform) -> int:
     """How many chats the simulated provider has seen; it remembers the last 200."""
-    found = httpx2.get(f"{platform.sandbox_url}/sandbox/journal?limit=200", trust_env=False).json()
-    return sum(entry["path"].endswith("/chat/completions") for entry in found["requests"])
+    sandbox = json.loads((platform.data / "address.json").read_text())["sandbox"]
+    found = httpx2.get(f"{sandbox}/sandbox/journal?limit=200", trust_env=False).json()
+    return sum(entry["path"].endswith("/chat/completions") for entry in found["entries"])
 
 
 def at_once(platform: Platform, count: int, *, streams: bool) -> None:
@@ -62,10 +65,8 @@ def at_once(platform: Platform, count: int, *, streams: bool) -> None:
 
     def one(_: int) -> httpx2.Response | None:
         if barrier.n_waiting or not barrier.broken:
-            try:
+            with contextlib.suppress(threading.BrokenBarrierError):
                 barrier.wait(5)
-            except threading.BrokenBarrierError:
-                pass
         return send(platform, name, body)
 
     with ThreadPoolExecutor(min(count, 100)) as pool:
@@ -115,7 +116,7 @@ def test_a_thousand_at_once(tmp_path: Path, postgres_empty_url: str):
 
 
 def killed_until_answered(platform: Platform, *, kills: int, clients: int) -> None:
-    """Processes die in the middle of answers; each request is sent again until it is answered whole, and charged once."""
+    """Processes die in the middle of answers; each request is sent again until it is answered, and charged once."""
     gateways = len(platform.children("gateway"))
     bodies = [chat_body(f"sandbox:tokens=80 {n}", is_stream=n % 2 == 1, max_tokens=100) for n in range(clients)]
     over = threading.Event()

@@ -82,7 +82,7 @@ async def test_what_broke_frees_its_key_with_its_charge(rich: World, status: Usa
 
 
 @pytest.mark.parametrize("is_watermark", [False, True], ids=["whole", "running"])
-async def test_a_dead_process_leaves_its_answer_or_a_free_key(rich: World, is_watermark: bool):
+async def test_a_dead_process_leaves_its_answer_or_a_free_key(rich: World, *, is_watermark: bool):
     gateway, record = await spooled(rich, CUT if is_watermark else WHOLE, is_watermark=is_watermark)
     gateway.kill()
     owner = (gateway.node.id, gateway.node.incarnation)
@@ -108,7 +108,7 @@ async def test_large_answers_are_posted_in_small_batches_and_none_is_left(
     rich: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """Whoever takes over must not believe that a batch that was cut short is the end."""
-    monkeypatch.setattr(reader, "_AFTER_BYTES_MAX", 2500)
+    monkeypatch.setattr(reader, "_AFTER_BYTES_MAX", 3000)
     rich.spools = SqliteSpoolFolder(tmp_path / "spool", sync="normal", rows_max=1000, size_max_bytes=2**30)  # type: ignore[assignment]
     gateway = await rich.gateway()
     answer = await gateway.acquire("cus_a", needed=10**7)

@@ -3,8 +3,7 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
-from typing import cast
+from collections.abc import Iterator
 
 from fastapi import Request
 
@@ -37,7 +36,7 @@ async def claim_of(request: Request, caller: Caller, digest: bytes, fields: Fiel
 
 def _parts(fields: Fields) -> Iterator[bytes]:
     for name in sorted(fields):
-        for value in cast("Sequence[object]", fields[name]):
+        for value in fields[name]:
             yield name.encode()
             if isinstance(value, IncomingFile):
                 yield from (_FILE, value.name.encode(errors="replace"), _file_digest(value))
