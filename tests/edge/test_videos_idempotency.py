@@ -92,7 +92,7 @@ async def test_a_form_is_the_same_by_its_fields_and_files(platform: Platform, cl
 async def test_where_a_value_ends_matters(client: httpx2.AsyncClient):
     one = {"llmid": T2V, "prompt": "a", "other": ["b", "c"]}
     await client.post("/llmage/video", json=one, headers=NAMED)
-    for other in (one | {"other": ["bc"]}, one | {"other": ["c", "b"]}, one | {"othe": "r"}):
+    for other in (one | {"other": ["bc"]}, one | {"other": ["c", "b"]}, one | {"oth": "er"}):
         assert (await client.post("/llmage/video", json=other, headers=NAMED)).status_code == 422
     text = json.dumps(dict(reversed(one.items())), indent=1)
     again = await client.post("/llmage/video", content=text, headers=NAMED | {"content-type": "application/json"})
