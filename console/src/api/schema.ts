@@ -9279,6 +9279,17 @@ export interface operations {
                     "application/json": components["schemas"]["ConsoleError"];
                 };
             };
+            /** @description `forgery_suspected` */
+            403: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
             /** @description `internal_error` */
             500: {
                 headers: {
