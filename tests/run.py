@@ -53,6 +53,7 @@ STEADY = (
     "tests.money.",
     "tests.simulation.",
     "tests.e2e.test_crashes",
+    "tests.e2e.test_idempotency",
     "tests.e2e.test_money",
     "tests.e2e.test_video_crashes",
 )

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.parser import text_string_to_metric_families
+from tests.support.claims import FakeClaims
 from tests.support.gateway import PEPPER, FakeBank, FakeDirectory, FakeNode, FakeSpool, ListLog, channel
 
 from yuanjing.domain.dialects import Dialect
@@ -41,6 +42,7 @@ async def make_gateway() -> Gateway:
             pepper=PEPPER,
             directory=FakeDirectory([channel("http://127.0.0.1:1/v1", name="secret name", credential="canary")]),
             leases=FakeBank(),
+            claims=FakeClaims(),
             node=FakeNode(),
             spool=FakeSpool(),  # type: ignore[arg-type]
         )

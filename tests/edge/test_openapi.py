@@ -19,6 +19,7 @@ from yuanjing.domain.dialects import ERRORS, Dialect, error_body, public_error
 from yuanjing.edge.app import create_app
 from yuanjing.edge.chat_docs import HOT_CODES, HOT_ROUTES
 from yuanjing.edge.receipts import PATH as RECEIPT_KEYS
+from yuanjing.edge.video_docs import SUBMIT_ROUTES
 from yuanjing.gateway import contract
 from yuanjing.gateway.request import ChatRequest, RequestError
 
@@ -82,7 +83,10 @@ def test_it_is_a_valid_document(document: Json) -> None:
         assert name
     references = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(document)))
     assert references <= set(document["components"]["schemas"])
-    assert "422" not in json.dumps(document["paths"])
+    operations = [(path, one) for path, item in document["paths"].items() for one in item.values()]
+    unprocessable = {path for path, one in operations if "422" in one["responses"]}
+    assert unprocessable == {*HOT_ROUTES, *SUBMIT_ROUTES}, "of these it is our own"
+    assert "HTTPValidationError" not in json.dumps(document)
 
 
 @pytest.mark.parametrize(

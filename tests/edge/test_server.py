@@ -10,6 +10,7 @@ import httpx2
 import pytest
 import uvicorn
 from tests.edge.platform import Platform
+from tests.support.claims import FakeClaims
 from tests.support.gateway import PEPPER, FakeBank, FakeDirectory, FakeNode, FakeSpool, ListLog
 
 from yuanjing.edge.app import create_app
@@ -29,6 +30,7 @@ async def serve(platform: Platform) -> AsyncGenerator[httpx2.AsyncClient]:
             pepper=PEPPER,
             directory=FakeDirectory([]),
             leases=FakeBank(),
+            claims=FakeClaims(),
             node=FakeNode(),
             spool=FakeSpool(),  # type: ignore[arg-type]
         )

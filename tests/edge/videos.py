@@ -8,6 +8,7 @@ from yuanjing.domain.artifacts import Artifact, ArtifactKind, MediaFacts
 from yuanjing.domain.catalog import Offer, Operation
 from yuanjing.domain.dialects import Dialect
 from yuanjing.domain.errors import NotFoundError, YuanjingError
+from yuanjing.domain.idempotency import Claim, IdempotencyMismatchError
 from yuanjing.domain.identity import Caller
 from yuanjing.domain.parameters import Fields, ResolvedVideo, resolve_video
 from yuanjing.domain.tasks import MediaRole, Size, TaskState, VideoMeter
@@ -113,11 +114,20 @@ class FakeVideos:
     failure: YuanjingError | None = None
     seconds_left: int | None = 40
     deleted: list[str] = field(default_factory=list[str])
+    named: dict[tuple[str, bytes], tuple[bytes, SubmittedVideo]] = field(default_factory=dict)
 
     async def offers(self, caller: Caller) -> Sequence[Offer]:
         return [offer for offer in OFFERS if caller.key.limits.allows_offer(offer.id, offer.model)]
 
-    async def submit(self, caller: Caller, fields: Fields, *, dialect: Dialect, request_id: str) -> SubmittedVideo:
+    async def first_of(self, claim: Claim) -> SubmittedVideo | None:
+        made = self.named.get(claim.place)
+        if made is not None and made[0] != claim.content:
+            raise IdempotencyMismatchError
+        return made and replace(made[1], is_replayed=True)
+
+    async def submit(
+        self, caller: Caller, fields: Fields, *, dialect: Dialect, request_id: str, claim: Claim | None = None
+    ) -> SubmittedVideo:
         if self.failure is not None:
             raise self.failure
         found = resolve_video(fields, await self.offers(caller))
@@ -144,7 +154,10 @@ class FakeVideos:
         self.tasks.append(task)
         self.resolved.append(found)
         self.request_ids.append(request_id)
-        return SubmittedVideo(task=task, quote=None, warnings=found.warnings)  # type: ignore[arg-type]
+        submitted = SubmittedVideo(task=task, quote=None, warnings=found.warnings)
+        if claim is not None:
+            self.named[claim.place] = claim.content, submitted
+        return submitted
 
     async def quote(self, caller: Caller, fields: Fields) -> QuotedVideo:
         found = resolve_video(fields, await self.offers(caller))

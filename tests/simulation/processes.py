@@ -23,7 +23,7 @@ from tests.usecases.video_market import FakeIntake
 
 from yuanjing.adapters.memory.spool import MemorySpoolFolder
 from yuanjing.bootstrap.services import Services
-from yuanjing.bootstrap.sources import Directory, Leases, NodeLife
+from yuanjing.bootstrap.sources import ChatClaims, Directory, Leases, NodeLife
 from yuanjing.domain.errors import YuanjingError
 from yuanjing.domain.holds import LeasePolicy
 from yuanjing.domain.money import Book
@@ -233,6 +233,7 @@ class GatewaySlot(Slot):
                 pepper=PEPPER,
                 directory=Directory(services, log),
                 leases=Leases(keeper, node),
+                claims=ChatClaims(services, node),
                 node=NodeLife(services, keeper, node),
                 spool=FragileWriter(spools.create(node.id, node.incarnation), around.plan, self.on_kept),
                 on_fenced=self._stop.set,

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 import uvicorn
+from tests.support.claims import FakeClaims
 
 from yuanjing.domain.catalog import ChatLimits, Offer, OnDisconnect, Operation, Provider
 from yuanjing.domain.errors import FencedError, SpoolError, StoreUnavailableError
@@ -279,6 +280,7 @@ class GatewayServer:
         *,
         options: GatewayOptions | None = None,
         bank: FakeBank | None = None,
+        claims: FakeClaims | None = None,
         spool: object | None = None,
         node: FakeNode | None = None,
         trusted_proxies: tuple[str, ...] = (),
@@ -286,6 +288,7 @@ class GatewayServer:
     ) -> None:
         self.directory = directory
         self.bank = bank or FakeBank()
+        self.claims = claims or FakeClaims()
         self.spool = spool if spool is not None else FakeSpool()
         self.node = node or FakeNode()
         self.log = ListLog()
@@ -359,6 +362,7 @@ class GatewayServer:
                 pepper=PEPPER,
                 directory=self.directory,
                 leases=self.bank,
+                claims=self.claims,
                 node=self.node,
                 spool=self.spool,  # type: ignore[arg-type]
                 trusted_proxies=self.trusted_proxies,

@@ -4629,7 +4629,10 @@ export interface operations {
     create_chat_completion: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Names the request, so that sending it again is safe: whoever sends the same key and the same content gets the first result, which is charged once. Kept for at least 24 hours, for this API key alone. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4646,6 +4649,8 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description The id of the usage record. */
                     "x-yuanjing-usage-id"?: string;
+                    /** @description Says that this is the result of an earlier request with the same `Idempotency-Key`. */
+                    "idempotent-replayed"?: "true";
                     /** @description The longest answer that the balance could pay, where it was less than what was asked for. */
                     "x-yuanjing-max-tokens-clamped"?: number;
                     [name: string]: unknown;
@@ -4714,8 +4719,45 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description `idempotency_in_progress` */
+            409: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
+                    /** @description Seconds after which trying again can help. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `answer_not_kept` */
+            410: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
+                    /** @description `false` where trying again cannot help. */
+                    "x-should-retry"?: "false";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             /** @description `request_too_large` */
             413: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `idempotency_mismatch` */
+            422: {
                 headers: {
                     /** @description Our id of this request. */
                     "x-request-id"?: string;
@@ -4802,7 +4844,10 @@ export interface operations {
     create_llmage_chat_completion: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Names the request, so that sending it again is safe: whoever sends the same key and the same content gets the first result, which is charged once. Kept for at least 24 hours, for this API key alone. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4819,6 +4864,8 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description The id of the usage record. */
                     "x-yuanjing-usage-id"?: string;
+                    /** @description Says that this is the result of an earlier request with the same `Idempotency-Key`. */
+                    "idempotent-replayed"?: "true";
                     /** @description The longest answer that the balance could pay, where it was less than what was asked for. */
                     "x-yuanjing-max-tokens-clamped"?: number;
                     [name: string]: unknown;
@@ -4887,8 +4934,45 @@ export interface operations {
                     "application/json": components["schemas"]["LlmageError"];
                 };
             };
+            /** @description `idempotency_in_progress` */
+            409: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
+                    /** @description Seconds after which trying again can help. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LlmageError"];
+                };
+            };
+            /** @description `answer_not_kept` */
+            410: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
+                    /** @description `false` where trying again cannot help. */
+                    "x-should-retry"?: "false";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LlmageError"];
+                };
+            };
             /** @description `request_too_large` */
             413: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LlmageError"];
+                };
+            };
+            /** @description `idempotency_mismatch` */
+            422: {
                 headers: {
                     /** @description Our id of this request. */
                     "x-request-id"?: string;
@@ -5372,7 +5456,10 @@ export interface operations {
     create_llmage_video: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Names the request, so that sending it again is safe: whoever sends the same key and the same content gets the first result, which is charged once. Kept for at least 24 hours, for this API key alone. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5391,6 +5478,8 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description What is done otherwise than asked; one for each such thing. */
                     "x-warning"?: string;
+                    /** @description Says that this is the result of an earlier request with the same `Idempotency-Key`. */
+                    "idempotent-replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -5434,7 +5523,7 @@ export interface operations {
                     "application/json": components["schemas"]["LlmageError"];
                 };
             };
-            /** @description `model_not_found` */
+            /** @description `model_not_found`, `not_found` */
             404: {
                 headers: {
                     /** @description Our id of this request. */
@@ -5458,6 +5547,19 @@ export interface operations {
                     "application/json": components["schemas"]["LlmageError"];
                 };
             };
+            /** @description `idempotency_in_progress` */
+            409: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
+                    /** @description Seconds after which trying again can help. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LlmageError"];
+                };
+            };
             /** @description `request_too_large` */
             413: {
                 headers: {
@@ -5471,6 +5573,17 @@ export interface operations {
             };
             /** @description `unsupported_media_type` */
             415: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LlmageError"];
+                };
+            };
+            /** @description `idempotency_mismatch` */
+            422: {
                 headers: {
                     /** @description Our id of this request. */
                     "x-request-id"?: string;
@@ -5786,7 +5899,10 @@ export interface operations {
     create_video_generation: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Names the request, so that sending it again is safe: whoever sends the same key and the same content gets the first result, which is charged once. Kept for at least 24 hours, for this API key alone. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5805,6 +5921,8 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description What is done otherwise than asked; one for each such thing. */
                     "x-warning"?: string;
+                    /** @description Says that this is the result of an earlier request with the same `Idempotency-Key`. */
+                    "idempotent-replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -5848,7 +5966,7 @@ export interface operations {
                     "application/json": components["schemas"]["LlmageError"];
                 };
             };
-            /** @description `model_not_found` */
+            /** @description `model_not_found`, `not_found` */
             404: {
                 headers: {
                     /** @description Our id of this request. */
@@ -5872,6 +5990,19 @@ export interface operations {
                     "application/json": components["schemas"]["LlmageError"];
                 };
             };
+            /** @description `idempotency_in_progress` */
+            409: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
+                    /** @description Seconds after which trying again can help. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LlmageError"];
+                };
+            };
             /** @description `request_too_large` */
             413: {
                 headers: {
@@ -5885,6 +6016,17 @@ export interface operations {
             };
             /** @description `unsupported_media_type` */
             415: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LlmageError"];
+                };
+            };
+            /** @description `idempotency_mismatch` */
+            422: {
                 headers: {
                     /** @description Our id of this request. */
                     "x-request-id"?: string;
@@ -6277,7 +6419,10 @@ export interface operations {
     create_video: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Names the request, so that sending it again is safe: whoever sends the same key and the same content gets the first result, which is charged once. Kept for at least 24 hours, for this API key alone. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -6296,6 +6441,8 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description What is done otherwise than asked; one for each such thing. */
                     "x-warning"?: string;
+                    /** @description Says that this is the result of an earlier request with the same `Idempotency-Key`. */
+                    "idempotent-replayed"?: "true";
                     /** @description After how many milliseconds asking again is worth it, while a video is under way. */
                     "openai-poll-after-ms"?: number;
                     [name: string]: unknown;
@@ -6341,7 +6488,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description `model_not_found` */
+            /** @description `model_not_found`, `not_found` */
             404: {
                 headers: {
                     /** @description Our id of this request. */
@@ -6365,6 +6512,19 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description `idempotency_in_progress` */
+            409: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
+                    /** @description Seconds after which trying again can help. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             /** @description `request_too_large` */
             413: {
                 headers: {
@@ -6378,6 +6538,17 @@ export interface operations {
             };
             /** @description `unsupported_media_type` */
             415: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `idempotency_mismatch` */
+            422: {
                 headers: {
                     /** @description Our id of this request. */
                     "x-request-id"?: string;
@@ -9102,6 +9273,17 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description How to show who calls: by a key, or by the cookie of a session. */
                     "www-authenticate"?: "Bearer" | "Cookie";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleError"];
+                };
+            };
+            /** @description `forgery_suspected` */
+            403: {
+                headers: {
+                    /** @description Our id of this request. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {

@@ -26,7 +26,7 @@ from yuanjing.bootstrap.redemptions import make_redemptions
 from yuanjing.bootstrap.services import Services, open_services
 from yuanjing.bootstrap.sign_in import has_secure_cookies, make_sign_in
 from yuanjing.bootstrap.sms import open_sms, outbox_reader
-from yuanjing.bootstrap.sources import Directory, Leases, NodeLife
+from yuanjing.bootstrap.sources import ChatClaims, Directory, Leases, NodeLife
 from yuanjing.bootstrap.upstreams import DeliveryCheck, Upstreams, make_callbacks
 from yuanjing.domain.holds import LeasePolicy
 from yuanjing.domain.money import parse_amount
@@ -144,6 +144,7 @@ class GatewayProcess:
                 pepper=services.pepper,
                 directory=Directory(services, log),
                 leases=Leases(keeper, node),
+                claims=ChatClaims(services, node),
                 node=NodeLife(services, keeper, node),
                 spool=services.spools.create(node.id, node.incarnation),
                 trusted_proxies=settings.trusted_proxies,

@@ -1,9 +1,10 @@
-"""The gateway's three doors into the house, made of use cases."""
+"""The gateway's four doors into the house, made of use cases."""
 
 from collections.abc import Mapping, Sequence
 
 from yuanjing.bootstrap.services import Services
 from yuanjing.domain.catalog import Channel
+from yuanjing.domain.idempotency import Claim, Found
 from yuanjing.domain.identity import ApiKey, Customer
 from yuanjing.domain.pricing import ChatPrice
 from yuanjing.gateway.directory import DirectoryContent, OpenChannel
@@ -12,6 +13,7 @@ from yuanjing.gateway.runtime import Log, Pulse
 from yuanjing.kit.secretbox import SecretBox, SecretBoxError
 from yuanjing.ports.store import Signal, Topic, Tx
 from yuanjing.usecases.catalog import load_directory
+from yuanjing.usecases.idempotency import claim_chats, look_up, release_claims
 from yuanjing.usecases.key_finder import KeyFinder
 from yuanjing.usecases.leases import LeaseKeeper, LeaseRequest, LeaseReturn
 from yuanjing.usecases.nodes import NodeRef, beat, find_reader, take_over
@@ -111,6 +113,28 @@ class Leases:
         await self._keeper.give_back(
             self._node, [LeaseReturn(hold_id=h, amount_nanos=a, is_final=f) for h, a, f in returns]
         )
+
+
+class ChatClaims:
+    """See `gateway.claims.ClaimSource`."""
+
+    def __init__(self, services: Services, node: NodeRef) -> None:
+        self._store = services.store
+        self._clock = services.clock
+        self._owner = (node.id, node.incarnation)
+
+    async def claim(self, claims: Sequence[Claim]) -> Sequence[Found]:
+        """Claim keys for chats that are about to run here."""
+        at = self._clock.unix()
+        return await self._store.write(lambda tx: claim_chats(tx, claims, self._owner, at))
+
+    async def look(self, claims: Sequence[Claim]) -> Sequence[Found | None]:
+        """What the keys stand for now."""
+        return await self._store.read(lambda tx: [look_up(tx, claim) for claim in claims])
+
+    async def release(self, claims: Sequence[Claim]) -> None:
+        """Free the keys of chats that were not charged."""
+        await self._store.write(lambda tx: release_claims(tx, claims))
 
 
 class NodeLife:

@@ -21,6 +21,7 @@ from yuanjing.bootstrap.video import open_engine
 from yuanjing.kit.metrics import MetricsBoard
 from yuanjing.settings import Settings
 from yuanjing.usecases.artifacts.retention import sweep_artifacts, sweep_orphans
+from yuanjing.usecases.idempotency import prune_keys
 from yuanjing.usecases.signin.pruning import prune_sign_in
 from yuanjing.usecases.topups import TopUpParts
 from yuanjing.usecases.videos.forgetting import forget_tasks
@@ -33,6 +34,7 @@ _SWEEP_MAX = 200
 _SWEEP_SECONDS = 60.0
 _ORPHANS_SECONDS = 6 * 3600.0
 _FORGET_SECONDS = 600.0
+_IDEMPOTENCY_SECONDS = 60.0
 _SIGN_IN_SECONDS = 3600.0
 _TOPUPS_SECONDS = 1.0
 _REFUNDS_SECONDS = 2.0
@@ -91,7 +93,7 @@ async def _run(handover: Handover, on_ready: Callable[[], None] | None) -> None:
 
 
 def _chores(services: Services, files: FileServices) -> tuple[Chore, ...]:
-    """Files whose time is over, those that nobody knows, what is to be forgotten of tasks, old codes and sessions."""
+    """Files whose time is over, those that nobody knows; tasks, idempotency keys, codes and sessions to forget."""
     store, clock, blobs = services.store, services.clock, files.blobs
 
     async def sweep() -> bool:
@@ -111,6 +113,9 @@ def _chores(services: Services, files: FileServices) -> tuple[Chore, ...]:
         )
         return done == _SWEEP_MAX
 
+    async def prune_idempotency() -> bool:
+        return await prune_keys(store, clock, hours=services.settings.idempotency_keep_hours)
+
     async def prune_codes() -> bool:
         await prune_sign_in(store, clock)
         return False
@@ -119,6 +124,7 @@ def _chores(services: Services, files: FileServices) -> tuple[Chore, ...]:
         Chore(name="forget", run=forget, pause_seconds=_FORGET_SECONDS),
         Chore(name="sweep", run=sweep, pause_seconds=_SWEEP_SECONDS),
         Chore(name="sweep_orphans", run=sweep_unknown, pause_seconds=_ORPHANS_SECONDS),
+        Chore(name="prune_idempotency", run=prune_idempotency, pause_seconds=_IDEMPOTENCY_SECONDS),
         Chore(name="prune_sign_in", run=prune_codes, pause_seconds=_SIGN_IN_SECONDS),
     )
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from yuanjing.domain.days import day_of
+from yuanjing.domain.idempotency import KeptAnswer
 from yuanjing.domain.money import Book
 
 COUNT_MAX = 10**12
@@ -95,6 +96,7 @@ class UsageRecord:
         is_estimated: the counts are ours, because the provider sent none.
         started_at: Unix time of the request; `first_byte_ms` and `duration_ms` count from it.
         upstream_request_id: the provider's own id, for support cases.
+        kept: what the request leaves to its idempotency key; on its way to the ledger only.
     """
 
     id: str
@@ -122,6 +124,7 @@ class UsageRecord:
     first_byte_ms: int = 0
     duration_ms: int = 0
     extra: Mapping[str, str] = field(default_factory=dict[str, str])
+    kept: KeptAnswer | None = None
 
     def __post_init__(self) -> None:
         assert 0 <= self.charge_nanos <= self.ceiling_nanos, self

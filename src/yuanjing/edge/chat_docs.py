@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from typing import cast
 
 from yuanjing.domain.dialects import Dialect
+from yuanjing.domain.idempotency import REPLAYED_HEADER
 from yuanjing.edge.auth import SCHEME_NAME
 from yuanjing.edge.chat_samples import LLMAGE_ANSWER, LLMAGE_STREAM, OPENAI_ANSWER, OPENAI_STREAM
 from yuanjing.edge.error_docs import KEY_CODES, Json, Sample, error_responses
+from yuanjing.edge.idempotency_docs import IDEMPOTENCY_KEY, REPLAYED
 
 HOT_ROUTES: Mapping[str, Dialect] = {
     "/v1/chat/completions": Dialect.OPENAI,
@@ -28,6 +30,9 @@ HOT_CODES = (
     "model_not_found",
     "request_timeout",
     "request_too_large",
+    "idempotency_in_progress",
+    "idempotency_mismatch",
+    "answer_not_kept",
     "insufficient_balance",
     "budget_exceeded",
     "budget_held",
@@ -239,6 +244,7 @@ _DESCRIPTION = (
 _HEADERS: Json = {
     "x-request-id": {"description": "Our id of this request.", "schema": {"type": "string"}},
     "x-yuanjing-usage-id": {"description": "The id of the usage record.", "schema": {"type": "string"}},
+    REPLAYED_HEADER: REPLAYED,
     "x-yuanjing-max-tokens-clamped": {
         "description": "The longest answer that the balance could pay, where it was less than what was asked for.",
         "schema": {"type": "integer"},
@@ -272,6 +278,7 @@ def hot_operation(dialect: Dialect) -> Json:
         "description": _DESCRIPTION,
         "tags": [tag],
         "security": [{SCHEME_NAME: []}],
+        "parameters": [IDEMPOTENCY_KEY],
         "requestBody": {
             "required": True,
             "content": {"application/json": {"schema": _ref(request), "examples": _REQUESTS[dialect]}},

@@ -6,7 +6,9 @@ Which values a parameter takes is each offer's own matter, so it is described by
 from collections.abc import Mapping
 from typing import cast
 
+from yuanjing.domain.idempotency import REPLAYED_HEADER
 from yuanjing.edge.error_docs import Json
+from yuanjing.edge.idempotency_docs import IDEMPOTENCY_KEY, REPLAYED
 from yuanjing.edge.video_samples import REQUESTS, RESPONSES
 
 FORM_CODES = (
@@ -30,7 +32,16 @@ QUOTE_CODES = (
     "provider_unavailable",
 )
 """What a request may end in that is only looked at."""
-SUBMIT_CODES = (*QUOTE_CODES, "insufficient_balance", "budget_exceeded", "budget_held", "undeliverable_files")
+SUBMIT_CODES = (
+    *QUOTE_CODES,
+    "insufficient_balance",
+    "budget_exceeded",
+    "budget_held",
+    "undeliverable_files",
+    "not_found",
+    "idempotency_in_progress",
+    "idempotency_mismatch",
+)
 FILE_CODES = ("invalid_parameter", "not_found", "video_not_ready", "file_expired", "range_not_satisfiable")
 """What giving out a file may end in."""
 
@@ -176,17 +187,22 @@ _HEADERS: Mapping[str, Json] = {
         "description": "What is done otherwise than asked; one for each such thing.",
         "schema": {"type": "string"},
     },
+    REPLAYED_HEADER: REPLAYED,
     "openai-poll-after-ms": {
         "description": "After how many milliseconds asking again is worth it, while a video is under way.",
         "schema": {"type": "integer"},
     },
 }
 _ANSWER_HEADERS: Mapping[tuple[str, str], tuple[str, ...]] = {
-    ("post", "/llmage/video"): ("x-request-id", "x-warning"),
-    ("post", "/llmage/v1/video/generations"): ("x-request-id", "x-warning"),
-    ("post", "/v1/videos"): ("x-request-id", "x-warning", "openai-poll-after-ms"),
+    ("post", "/llmage/video"): ("x-request-id", "x-warning", REPLAYED_HEADER),
+    ("post", "/llmage/v1/video/generations"): ("x-request-id", "x-warning", REPLAYED_HEADER),
+    ("post", "/v1/videos"): ("x-request-id", "x-warning", REPLAYED_HEADER, "openai-poll-after-ms"),
     ("get", "/v1/videos/{video_id}"): ("x-request-id", "openai-poll-after-ms"),
 }
+
+
+SUBMIT_ROUTES = ("/llmage/video", "/llmage/v1/video/generations", "/v1/videos")
+"""Where a request that names itself makes one task, however often it is sent."""
 
 
 def describe(paths: Mapping[str, Json]) -> None:
@@ -197,6 +213,9 @@ def describe(paths: Mapping[str, Json]) -> None:
             "required": is_required,
             "content": {media: _content(path, media, name) for media, name in schemas.items()},
         }
+    for path in SUBMIT_ROUTES:
+        operation = cast("Json", paths[path]["post"])
+        operation["parameters"] = [*cast("list[Json]", operation.get("parameters", [])), IDEMPOTENCY_KEY]
     for (method, path), names in _ANSWER_HEADERS.items():
         _success(paths, method, path)["headers"] = {name: _HEADERS[name] for name in names}
     for (method, path), examples in RESPONSES.items():

@@ -1,16 +1,18 @@
 """What every published way of asking for a video shares: the key's limits, the fields, and the warnings."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from typing import cast
 
 from fastapi import Request, Response
 
 from yuanjing.domain.dialects import Dialect
 from yuanjing.domain.errors import YuanjingError
+from yuanjing.domain.idempotency import REPLAYED_HEADER
 from yuanjing.domain.identity import Caller
 from yuanjing.domain.parameters import Fields
 from yuanjing.edge.envelope import REQUEST_ID
 from yuanjing.edge.forms import read_fields
+from yuanjing.edge.idempotency import claim_of, name_of
 from yuanjing.edge.parts import EdgeParts
 from yuanjing.usecases.videos import QuotedVideo, SubmittedVideo
 
@@ -36,14 +38,21 @@ async def submit(
 ) -> SubmittedVideo:
     """Read the request's fields, let `translate` give them the names that offers know, and make the task.
 
+    A request that names itself and was made before gets the task that it made then.
+
     Raises:
         YuanjingError: nothing was made, and nothing is held.
     """
     _count(parts, caller)
+    name = name_of(request)
     async with read_fields(request, parts.forms) as fields:
+        claim = None if name is None else await claim_of(request, caller, name, fields)
+        first = None if claim is None else await parts.videos.first_of(claim)
+        if first is not None:
+            return first
         known = fields if translate is None else await translate(fields)
         request_id = cast("str", request.scope[REQUEST_ID])
-        return await parts.videos.submit(caller, known, dialect=dialect, request_id=request_id)
+        return await parts.videos.submit(caller, known, dialect=dialect, request_id=request_id, claim=claim)
 
 
 async def quote(request: Request, parts: EdgeParts, caller: Caller, translate: Translate) -> QuotedVideo:
@@ -63,9 +72,11 @@ def _count(parts: EdgeParts, caller: Caller) -> None:
         raise TooManyRequestsError(wait)
 
 
-def warn(response: Response, warnings: Iterable[str]) -> None:
-    """A header for each thing that was done otherwise than asked; what is no printable ASCII is escaped."""
-    for warning in warnings:
+def tell(response: Response, submitted: SubmittedVideo) -> None:
+    """A header for each thing done otherwise than asked, in printable ASCII; and one if the task was made before."""
+    if submitted.is_replayed:
+        response.headers[REPLAYED_HEADER] = "true"
+    for warning in submitted.warnings:
         text = warning.encode("ascii", "backslashreplace").decode("ascii")
         shown = "".join(c if c.isprintable() else " " for c in text[:_WARNING_LENGTH_MAX])
         response.headers.append(WARNING_HEADER, shown)

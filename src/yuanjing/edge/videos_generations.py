@@ -26,7 +26,7 @@ from yuanjing.edge.parts import EdgeParts, Parts
 from yuanjing.edge.pricing import CURRENCY
 from yuanjing.edge.video_docs import QUOTE_CODES, SUBMIT_CODES
 from yuanjing.edge.video_offers import from_category
-from yuanjing.edge.video_submit import quote, submit, warn
+from yuanjing.edge.video_submit import quote, submit, tell
 from yuanjing.edge.videos_llmage import LlmageTask, SeedJson, Word, failure_text, to_llmage_task, word_of
 from yuanjing.ports.tasks import TaskFilter
 from yuanjing.usecases.videos import VideoView
@@ -156,7 +156,7 @@ async def create_video_generation(
         return from_category(fields, await parts.videos.offers(caller))
 
     submitted = await submit(request, parts, caller, Dialect.LLMAGE, translate)
-    warn(response, submitted.warnings)
+    tell(response, submitted)
     task = submitted.task
     return VideoGeneration(
         id=task.usage_id,

@@ -19,7 +19,7 @@ from yuanjing.edge.forms import read_fields
 from yuanjing.edge.parts import EdgeParts, Parts
 from yuanjing.edge.video_docs import FORM_CODES, SUBMIT_CODES
 from yuanjing.edge.video_offers import text_of
-from yuanjing.edge.video_submit import submit, warn
+from yuanjing.edge.video_submit import submit, tell
 from yuanjing.usecases.videos import VideoView
 
 router = APIRouter(prefix="/llmage", tags=["llmage"])
@@ -67,7 +67,7 @@ async def create_llmage_video(
 ) -> CreatedTask:
     """Ask for a video. The most that it can cost is held until the task ends; a task that fails costs nothing."""
     submitted = await submit(request, parts, caller, Dialect.LLMAGE)
-    warn(response, submitted.warnings)
+    tell(response, submitted)
     return CreatedTask(taskid=submitted.task.id, status=parts.create_status_word)
 
 

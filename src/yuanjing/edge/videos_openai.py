@@ -22,7 +22,7 @@ from yuanjing.edge.parts import EdgeParts, Parts
 from yuanjing.edge.pricing import CURRENCY
 from yuanjing.edge.video_docs import FILE_CODES, SUBMIT_CODES
 from yuanjing.edge.video_offers import from_openai, name_reference
-from yuanjing.edge.video_submit import submit, warn
+from yuanjing.edge.video_submit import submit, tell
 from yuanjing.edge.videos_llmage import failure_reason, failure_text
 from yuanjing.ports.tasks import TaskFilter
 from yuanjing.usecases.videos import VideoView
@@ -158,7 +158,7 @@ async def create_video(request: Request, response: Response, parts: Parts, calle
     except YuanjingError as error:
         name_reference(error, asked)
         raise
-    warn(response, submitted.warnings)
+    tell(response, submitted)
     view = await parts.videos.find(caller, submitted.task.id)
     video = to_video(request, parts, view, await _specs(parts, caller))
     video.yuanjing.warnings.extend(submitted.warnings)

@@ -13,6 +13,7 @@ from yuanjing.gateway.billing import estimated_tokens
 from yuanjing.gateway.directory import KeyEntry, OfferEntry
 from yuanjing.gateway.exchange import Exchange, Services
 from yuanjing.gateway.purse import Purse, Refill, Waiter
+from yuanjing.gateway.repeating import begin_claim, refuse_often
 from yuanjing.gateway.request import ChatRequest, RequestError
 from yuanjing.gateway.routing import order_routes
 from yuanjing.kit.digest import keyed_digest
@@ -101,6 +102,9 @@ def admit_key(gateway: Services, exchange: Exchange, key: KeyEntry) -> None:
     wall = time.time()  # noqa: TID251  # the hot path reads the wall clock once per request, without an object between
     try:
         _check_key(exchange, key, wall)
+        if exchange.idempotency_key is not None and exchange.held_claim is None:
+            begin_claim(gateway, exchange, key, admit_key)
+            return
         request = ChatRequest(exchange.dialect, exchange.take_body())
         offer, price = _find(gateway, key, request, wall)
     except RequestError as error:
@@ -109,13 +113,11 @@ def admit_key(gateway: Services, exchange: Exchange, key: KeyEntry) -> None:
     # Counted last of all checks, since what is counted must be finished again.
     tokens = estimated_tokens(request, offer.limits) if key.limits.tokens_per_minute is not None else 0
     if key.has_limits and not key.meter.admit(key.limits, gateway.now(), gateway.processes, tokens):
-        wait = key.meter.wait_seconds(key.limits, gateway.now(), gateway.processes)
-        message = f"Too many requests for the limits of this API key; try again in {wait} s"
-        exchange.refuse("rate_limit_exceeded", message, retry_after_seconds=wait)
+        refuse_often(gateway, exchange, key)
         return
     exchange.estimated_tokens = tokens
     exchange.take(key, request, offer, price, order_routes(offer.routes[key.book_name], gateway.random))
-    exchange.usage_id = gateway.new_id()
+    exchange.usage_id = exchange.usage_id or gateway.new_id()
     exchange.started_at = wall
     reserve(gateway, exchange, None, _CLAMP_ROUNDS)
 

@@ -7,6 +7,7 @@ from yuanjing.domain.pricing import ChatPrice, charge_nanos
 from yuanjing.domain.usage import UsageRecord, UsageStatus, split_charge
 from yuanjing.gateway.attempt import Attempt
 from yuanjing.gateway.billing import Bounds, own_count
+from yuanjing.gateway.claims import HeldClaim
 from yuanjing.gateway.conversation import ClientSide, Conversation, Desk, State
 from yuanjing.gateway.directory import KeyEntry, OfferEntry
 from yuanjing.gateway.purse import Purse, Purses
@@ -52,6 +53,7 @@ class ChargedConversation(Conversation):
         "_request",
         "_till",
         "estimated_tokens",
+        "held_claim",
         "key",
         "started_at",
     )
@@ -75,6 +77,8 @@ class ChargedConversation(Conversation):
         self.estimated_tokens = 0
         """What admission has counted of the key's tokens a minute."""
         self._last = b""
+        self.held_claim: HeldClaim | None = None
+        """Of a request that names itself, until it has ended."""
 
     def _bill(self) -> Bill:
         """What the usage costs, never above the ceiling; the rest is overrun."""
@@ -136,13 +140,18 @@ class ChargedConversation(Conversation):
         counters.charged_nanos[self.key.book_name] += bill.charge_nanos
         counters.overrun_nanos += bill.overrun_nanos
         counters.estimated += bill.is_estimated
+        if self.held_claim is not None:
+            record.kept = self.held_claim.end(self._clamp_to)
         till.spooler.add(record, self)
 
     def _mark(self) -> None:
         """Note how far the answer has come, for the case that the process dies."""
         bill = self._bill()
         self._marked = max(self._marked, bill.charge_nanos)
-        self._till.spooler.add_watermark(self._record(UsageStatus.INTERRUPTED, bill))
+        watermark = self._record(UsageStatus.INTERRUPTED, bill)
+        if self.held_claim is not None:
+            watermark.kept = self.held_claim.so_far()
+        self._till.spooler.add_watermark(watermark)
 
     def _resolve(self, charge_nanos: int) -> None:
         """The charge leaves the purse, the rest of the reservation is free again."""
@@ -155,6 +164,15 @@ class ChargedConversation(Conversation):
         self._resolve(0)
         if self._is_metered:
             self._finish_metered(0)
+        if self.held_claim is not None:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Free the key, unless a record that was handed over decides over it."""
+        held = self.held_claim
+        if held is not None and self.state != State.SETTLING:
+            self.held_claim = None
+            held.release()
 
     def _finish_metered(self, tokens: int) -> None:
         self._is_metered = False
@@ -182,6 +200,8 @@ class ChargedConversation(Conversation):
             return
         # What may have reached the disk may be posted, so that its money is not spent a second time.
         self._resolve(self._marked if is_refused else max(self._charge, self._marked))
+        if is_refused and self.held_claim is not None:
+            self.held_claim.release()
         if self._is_detached or self.disconnected:
             self._end()
         else:

@@ -3,6 +3,7 @@
 from typing import Final, Protocol
 
 from yuanjing.domain.dialects import Dialect
+from yuanjing.domain.idempotency import REPLAYED_HEADER, IdempotentRequest
 from yuanjing.gateway import client
 from yuanjing.gateway.counters import Counters
 from yuanjing.gateway.directory import KeyEntry
@@ -93,6 +94,7 @@ class Conversation:
         "disconnected",
         "expects_continue",
         "forwarded_for",
+        "idempotency_key",
         "is_http10",
         "keep_alive",
         "refusal",
@@ -112,6 +114,7 @@ class Conversation:
         self.usage_id = ""
         self.authorization: bytes | None = None
         self.forwarded_for: bytes | None = None
+        self.idempotency_key: bytes | None = None
         self.refusal: tuple[str, str] | None = None
         self.is_http10 = self.expects_continue = False
         self._desk = desk
@@ -217,6 +220,10 @@ class Conversation:
             self.drop_body()
         return bytes(body)
 
+    def put_back_body(self, body: bytes) -> None:
+        """The body that was taken is to be taken again."""
+        self._body = body
+
     def drop_body(self) -> None:
         """Nobody needs the body any more."""
         self._body = b""
@@ -277,6 +284,23 @@ class Conversation:
         head = client.plain_head(
             self.side.default_headers(), self._extra_headers(), len(body), keep_alive=self.keep_alive
         )
+        self._count_answer()
+        self.side.write(head + body)
+        self._end()
+
+    def _answer_again(self, first: IdempotentRequest, body: bytes, *, is_stream: bool) -> None:
+        """What the first request was answered, at once, with its usage id and clamp; the request's own id is new."""
+        extra = f"x-request-id: {self.request_id}\r\nx-yuanjing-usage-id: {first.usage_id}\r\n".encode()
+        extra += f"{REPLAYED_HEADER}: true\r\n".encode()
+        if first.clamped_to is not None:
+            extra += b"x-yuanjing-max-tokens-clamped: %d\r\n" % first.clamped_to
+        default, keep_alive, is_chunked = self.side.default_headers(), self.keep_alive, not self.is_http10
+        if is_stream:
+            head = client.stream_head(default, extra, is_chunked=is_chunked, keep_alive=keep_alive)
+            body = client.chunk(body, is_chunked=is_chunked) + (client.LAST_CHUNK if is_chunked else b"")
+        else:
+            head = client.plain_head(default, extra, len(body), keep_alive=keep_alive)
+        self._has_head = True
         self._count_answer()
         self.side.write(head + body)
         self._end()

@@ -55,6 +55,7 @@ class Counters:
     charged_nanos: dict[str, int] = field(default_factory=lambda: {"live": 0, "test": 0})
     overrun_nanos: int = 0
     estimated: int = 0
+    replayed: int = 0
     connections_refused: int = 0
     client_gone: int = 0
     drained: int = 0

@@ -9,12 +9,14 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from yuanjing.domain.dialects import Dialect
+from yuanjing.domain.idempotency import IdempotentRequest
 from yuanjing.domain.pricing import ChatPrice
 from yuanjing.domain.usage import UsageStatus
 from yuanjing.gateway import client
 from yuanjing.gateway.attempt import Attempt, connect_failure
 from yuanjing.gateway.billing import USAGE_TOKENS_FACTOR
 from yuanjing.gateway.charging import UNACKNOWLEDGED, ChargedConversation, Till
+from yuanjing.gateway.claims import Claims
 from yuanjing.gateway.conversation import ClientSide, State
 from yuanjing.gateway.directory import ChannelState, Directory, KeyEntry, OfferEntry, Route, drains
 from yuanjing.gateway.options import GatewayOptions
@@ -28,6 +30,7 @@ from yuanjing.gateway.upstream import Spawn, UpstreamConnection
 
 _INTERNAL = "Internal error; tell us the request id"
 _STOPPING = "The service is restarting; try again in a moment"
+_REPLAYED = "replayed"
 _NO_ROUTES: Sequence[Route] = ()
 # Each use of an Enum's member through its class is a call in Python 3.11.
 _OPENAI = Dialect.OPENAI
@@ -39,6 +42,7 @@ class Services(Till, Protocol):
 
     directory: Directory
     spawn: Spawn
+    claims: Claims
     random: random.Random
     pepper: bytes
     processes: int
@@ -143,6 +147,12 @@ class Exchange(ChargedConversation):
         self._clamp_to = clamp_to
         self._try()
 
+    def replay(self, first: IdempotentRequest, body: bytes, *, is_stream: bool) -> None:
+        """Give the first request's answer again; nothing is charged."""
+        self._outcome = _REPLAYED
+        self._services.counters.replayed += 1
+        self._answer_again(first, body, is_stream=is_stream)
+
     # attempts
 
     def _try(self) -> None:
@@ -209,6 +219,8 @@ class Exchange(ChargedConversation):
         if self.state == State.SENT:
             self.state = State.ANSWERING
             self._first_byte(now)
+        if self.held_claim is not None:
+            self.held_claim.add(data)
         if not self._is_detached:
             self._quiet_since = now
             self._write_stream(data)
@@ -230,16 +242,18 @@ class Exchange(ChargedConversation):
         channel.failures_in_row = 0
         if self.state == State.SENT:
             self._first_byte(now)
-        if self._is_detached:
+        if self._is_detached and self.held_claim is None:
             self._settle(UsageStatus.CLIENT_GONE, self._bill())
             return
-        if not request.is_stream and not self._services.is_fresh():
+        if not request.is_stream and not self._is_detached and not self._services.is_fresh():
             self._release()  # nothing has been delivered, and nothing may be acknowledged
             self._fail("store_unavailable", UNACKNOWLEDGED, None)
             return
         bill, answer = self._bill(), attempt.answer
         self._last = output + answer.finish(bill) if request.is_stream else answer.plain(body, bill)
-        self._settle(_COMPLETED, bill)
+        if self.held_claim is not None:
+            self.held_claim.add_last(self._last)
+        self._settle(UsageStatus.CLIENT_GONE if self._is_detached else _COMPLETED, bill)
 
     def on_attempt_failed(self, failure: Failure) -> None:
         """See `AttemptOwner`: the next channel if the client has seen nothing, else the end."""

@@ -81,6 +81,7 @@ def _answers(gateway: Gateway, counters: Counters) -> Iterable[Metric]:
     yield _gauge("yuanjing_exchanges", "Chat requests in work.", len(gateway.exchanges))
     yield _counter("yuanjing_connections_refused", "Connections beyond those allowed.", counters.connections_refused)
     yield _counter("yuanjing_client_gone", "Chat requests whose client left early.", counters.client_gone)
+    yield _counter("yuanjing_replayed", "Answers given again to retries.", counters.replayed)
     yield _counter("yuanjing_drained", "Answers read to their end without their client.", counters.drained)
     yield _gauge("yuanjing_draining", "Answers being read without their client.", gateway.draining)
     yield _counter("yuanjing_streams_broken", "Answers that broke after their first byte.", counters.upstream_broke)

@@ -37,6 +37,9 @@ class GatewayOptions:
     settling_seconds: float = 5.0
     spool_retry_seconds: float = 2.0
     clamp_output_tokens_min: int = 16
+    idempotency_wait_seconds: float = 0.3
+    idempotency_answer_bytes_max: int = 1024 * 1024
+    idempotency_answers_bytes_max: int = 64 * 1024 * 1024
     exchanges_max: int = 4096
     connections_max: int = 16_384
     pipeline_pause_depth: int = 16

@@ -128,6 +128,8 @@ class GatewayProtocol(Incoming):
             elif name == b"x-forwarded-for":
                 before = exchange.forwarded_for
                 exchange.forwarded_for = value if before is None else before + b"," + value
+            elif name == b"idempotency-key":
+                exchange.idempotency_key = value if exchange.idempotency_key is None else b""  # of two, none counts
         exchange.is_http10 = self.parser.get_http_version() == "1.0"
         exchange.expects_continue = self.expect_100_continue
         exchange.keep_alive = not exchange.is_http10 and self.parser.should_keep_alive() and not self._is_last

@@ -17,6 +17,7 @@ from yuanjing.domain.identity import ApiKey
 from yuanjing.domain.money import Book
 from yuanjing.gateway import admission
 from yuanjing.gateway.charging import UNACKNOWLEDGED
+from yuanjing.gateway.claims import Claims, ClaimSource
 from yuanjing.gateway.client import DefaultHeaders
 from yuanjing.gateway.counters import Counters
 from yuanjing.gateway.directory import (
@@ -77,6 +78,7 @@ class GatewayParts:
     pepper: bytes
     directory: DirectorySource
     leases: LeaseSource
+    claims: ClaimSource
     node: NodeSource
     spool: SpoolWriter
     trusted_proxies: tuple[str, ...] = ()
@@ -110,6 +112,7 @@ class Gateway:
             spawn=self.spawn,
             on_fenced=self._fenced,
         )
+        self.claims = Claims(parts.claims, parts.options, spawn=self.spawn)
         self.spooler = Spooler(parts.spool, self.counters, self)
         self._spool = parts.spool
         self._parts = parts

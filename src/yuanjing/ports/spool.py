@@ -94,7 +94,7 @@ class SpoolReader(Protocol):
         ...
 
     def after(self, seq: int, limit: int) -> list[SpooledUsage]:
-        """The next finished rows above `seq`, in order."""
+        """The next finished rows above `seq`, in order; none if none is left, below `limit` where they are large."""
         ...
 
     def depth(self, seq: int) -> int:

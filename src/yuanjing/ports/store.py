@@ -24,6 +24,7 @@ from yuanjing.ports.artifacts import ArtifactTable
 from yuanjing.ports.audit import AuditTable
 from yuanjing.ports.catalog import CatalogTable
 from yuanjing.ports.damage import Damaged
+from yuanjing.ports.idempotency import IdempotencyTable
 from yuanjing.ports.identity import CustomerTable, KeyTable
 from yuanjing.ports.promotions import PromotionTable, RedeemCodeTable
 from yuanjing.ports.receipts import ReceiptKeyTable
@@ -387,6 +388,11 @@ class Tx(Protocol):
     @property
     def audit(self) -> AuditTable:
         """Who has changed what."""
+        ...
+
+    @property
+    def idempotency(self) -> IdempotencyTable:
+        """The requests for which clients' idempotency keys stand."""
         ...
 
 

@@ -157,6 +157,15 @@ class Settings(
     clamp_output_tokens_min: Annotated[int, Field(ge=1, le=100_000)] = 16
     """Near the end of a balance `max_tokens` is lowered to what can be paid, but not below this."""
 
+    idempotency_keep_hours: Annotated[int, Field(ge=24, le=24 * 365)] = 25
+    """How long an `Idempotency-Key` and its answer are kept; a day, and an hour for clocks that are wrong."""
+    idempotency_wait_seconds: Seconds = 0.3
+    """A retry whose first request seems to run waits so long and looks once more: it may just have ended."""
+    idempotency_answer_bytes_max: Size = 1 * MIB
+    """The largest chat answer that is kept for retries; of a larger one they are told that it was given and charged."""
+    idempotency_answers_bytes_max: Size = 64 * MIB
+    """Memory for such answers under way in one gateway process; above it they are not kept."""
+
     spool_sync: Literal["normal", "full"] = "normal"
     """`normal` survives the death of a process, `full` also the loss of power (slower)."""
     spool_rows_max: Count = 200_000

@@ -9,6 +9,7 @@ from yuanjing.domain.ledger import book_overrun, settle_late, split
 from yuanjing.domain.money import Book
 from yuanjing.domain.usage import PostedUsage, UsageRecord
 from yuanjing.ports.store import Tx
+from yuanjing.usecases.idempotency import keep_answers
 from yuanjing.usecases.movements import Movements
 
 
@@ -29,6 +30,7 @@ def post_records(tx: Tx, moves: Movements, batch: Batch, *, and_lock: Sequence[s
     overrun.
 
     The holds of the records and those of `and_lock` are locked together; returned are all of them as they are after.
+    Answers that are kept for retries become readable with their charges, and never without.
     """
     records, cause = batch.records, batch.cause
     known = tx.usages.existing([record.id for record in records])
@@ -49,6 +51,7 @@ def post_records(tx: Tx, moves: Movements, batch: Batch, *, and_lock: Sequence[s
     ]
     added = tx.usages.add_new(posted)
     assert len(added) == len(posted), f"{cause}: usage was posted by someone else at the same time"
+    keep_answers(tx, fresh, moves.at)
     return {hold_id: moves.latest(hold) for hold_id, hold in holds.items()}
 
 

@@ -89,7 +89,7 @@ class UsagePoster:
             await self.drain(reader)
             seq = await self._position(reader)
             rows = reader.after(seq, self.batch_rows + 1)
-            if len(rows) <= self.batch_rows:
+            if len(rows) <= self.batch_rows and len(rows) == reader.depth(seq):
                 return SpoolEnd(
                     node_id=reader.node_id,
                     incarnation=reader.incarnation,

@@ -6,6 +6,7 @@ from tests.support.money import make_record
 from yuanjing.adapters.memory.spool import MemorySpoolFolder
 from yuanjing.adapters.spool import SqliteSpoolFolder
 from yuanjing.domain.errors import SpoolError, SpoolFullError
+from yuanjing.domain.idempotency import KeptAnswer
 from yuanjing.domain.usage import UsageStatus
 
 
@@ -163,3 +164,21 @@ def test_a_closed_writer_refuses(folder):
     reader = only_reader(folder)
     assert [row.record.id for row in reader.after(0, 10)] == [record(1).id]
     assert [w.id for w in reader.watermarks()] == [record(2).id]
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        KeptAnswer(digest=bytes(range(32))),
+        KeptAnswer(digest=b"\xff" * 32, is_whole=True, body=b"\x00\xffdata: [DONE]\n\n", clamped_to=16),
+        KeptAnswer(digest=b"d", is_whole=True),
+    ],
+    ids=["cut", "whole", "too large"],
+)
+def test_what_is_left_to_a_key_comes_back(folder, kept):
+    writer = folder.create("m-g0", 1)
+    writer.append([record(1, kept=kept)], [record(2, kept=kept)])
+    reader = only_reader(folder)
+    assert [row.record.kept for row in reader.after(0, 10)] == [kept]
+    assert [row.kept for row in reader.watermarks()] == [kept]
+    writer.close()

@@ -10,6 +10,7 @@ from yuanjing.adapters.memory.artifacts import MemoryArtifacts
 from yuanjing.adapters.memory.audit import MemoryAudit
 from yuanjing.adapters.memory.catalog import MemoryCatalog
 from yuanjing.adapters.memory.holds import MemoryHolds
+from yuanjing.adapters.memory.idempotency import MemoryIdempotency
 from yuanjing.adapters.memory.identity import MemoryCustomers, MemoryKeys
 from yuanjing.adapters.memory.journal import Journal
 from yuanjing.adapters.memory.ledger import MemoryLedger
@@ -50,6 +51,7 @@ class MemoryTx:
         self.promotions = MemoryPromotions(journal)
         self.redeem_codes = MemoryRedeemCodes(journal)
         self.audit = MemoryAudit(journal)
+        self.idempotency = MemoryIdempotency(journal)
 
 
 class MemoryStore:

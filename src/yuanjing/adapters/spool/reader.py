@@ -12,6 +12,8 @@ from yuanjing.domain.usage import UsageRecord
 from yuanjing.ports.spool import SpooledUsage
 
 _AFTER = "SELECT seq, body FROM usage WHERE seq > ? ORDER BY seq LIMIT ?"
+_AFTER_BYTES_MAX = 8 * 1024 * 1024
+"""Answers that are kept for retries make rows large; of these, fewer are read at a time."""
 _DEPTH = "SELECT count(*) FROM usage WHERE seq > ?"
 _WATERMARKS = "SELECT body FROM watermark ORDER BY id"
 
@@ -39,7 +41,7 @@ class SqliteSpoolReader:
 
     def after(self, seq: int, limit: int) -> list[SpooledUsage]:
         """See the port."""
-        rows = self._select(_AFTER, (seq, limit))
+        rows = self._select(_AFTER, (seq, limit), bytes_max=_AFTER_BYTES_MAX)
         return [SpooledUsage(seq=int(row[0]), record=decode_record(row[1])) for row in rows]
 
     def depth(self, seq: int) -> int:
@@ -63,19 +65,38 @@ class SqliteSpoolReader:
         self.close()
         self._file.remove()
 
-    def _select(self, statement: str, parameters: Sequence[int]) -> list[tuple[Any, ...]]:
-        """All rows at once, so that no read stays open and keeps the log from starting afresh."""
+    def _select(
+        self, statement: str, parameters: Sequence[int], *, bytes_max: int | None = None
+    ) -> list[tuple[Any, ...]]:
+        """All rows at once, so that no read stays open and keeps the log from starting afresh.
+
+        With `bytes_max` only the first ones, whose bodies, the last column, together come to it.
+        """
         try:
             if self._connection is None:
                 if not self._file.database.exists():
                     return []
                 self._connection = _open(self._file)
-            return self._connection.execute(statement, parameters).fetchall()
+            found = self._connection.execute(statement, parameters)
+            return found.fetchall() if bytes_max is None else _first(found, bytes_max)
         except pysqlite3.Error as error:
             if _is_unborn(error):
                 self.close()
                 return []
             raise SpoolError(f"the spool {self._file.database.name} cannot be read: {error}") from error
+
+
+def _first(found: pysqlite3.Cursor, bytes_max: int) -> list[tuple[Any, ...]]:
+    rows: list[tuple[Any, ...]] = []
+    try:
+        for row in found:
+            rows.append(row)
+            bytes_max -= len(row[-1])
+            if bytes_max <= 0:
+                break
+    finally:
+        found.close()
+    return rows
 
 
 def _open(file: SpoolFile) -> pysqlite3.Connection:

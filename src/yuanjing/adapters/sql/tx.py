@@ -9,6 +9,7 @@ from yuanjing.adapters.sql.audit import SqlAudit
 from yuanjing.adapters.sql.catalog import SqlCatalog
 from yuanjing.adapters.sql.customers import SqlCustomers
 from yuanjing.adapters.sql.holds import SqlHolds
+from yuanjing.adapters.sql.idempotency import SqlIdempotency
 from yuanjing.adapters.sql.keys import SqlKeys
 from yuanjing.adapters.sql.ledger import SqlLedger
 from yuanjing.adapters.sql.nodes import SqlNodes
@@ -35,6 +36,7 @@ class SqlTx:
         "customers",
         "factors",
         "holds",
+        "idempotency",
         "keys",
         "ledger",
         "nodes",
@@ -69,6 +71,7 @@ class SqlTx:
         self.promotions = SqlPromotions(work)
         self.redeem_codes = SqlRedeemCodes(work)
         self.audit = SqlAudit(work, audit_key)
+        self.idempotency = SqlIdempotency(work)
 
     def finish(self) -> None:
         """Write what still waits in memory; the last step before the commit."""

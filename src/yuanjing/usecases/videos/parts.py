@@ -77,12 +77,15 @@ class SubmittedVideo:
     """A task that was made.
 
     Attributes:
+        quote: what it was made at; None of a replay.
         warnings: what is done differently from what was asked for, in ASCII, for a header.
+        is_replayed: an earlier request with the same idempotency key has made it.
     """
 
     task: VideoTask
-    quote: VideoQuote
+    quote: VideoQuote | None
     warnings: tuple[str, ...]
+    is_replayed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from yuanjing.domain.artifacts import Artifact
 from yuanjing.domain.errors import AlreadyExistsError, InsufficientFundsError, StoreUnavailableError, YuanjingError
 from yuanjing.domain.holds import Hold, HoldPurpose, parts_of
+from yuanjing.domain.idempotency import IdempotencyRunningError, IdempotentRequest
 from yuanjing.domain.identity import ApiKey
 from yuanjing.domain.ledger import Balances, available
 from yuanjing.domain.money import Book
@@ -35,6 +36,7 @@ class Placement:
         key: of the caller; its budget counts.
         expires_at: when the hold may be looked at by expiry, long after the task must have ended.
         text: the first line of the task's history.
+        named: the row of the request's idempotency key, if it brought one.
     """
 
     task: VideoTask
@@ -42,6 +44,7 @@ class Placement:
     artifacts: Sequence[Artifact]
     expires_at: float
     text: str
+    named: IdempotentRequest | None = None
 
 
 class _Entry:
@@ -84,6 +87,7 @@ class Placer:
         Raises:
             InsufficientFundsError, BudgetExceededError, TooManyTasksError: nothing was placed.
             AlreadyExistsError: the id is taken; nothing was placed.
+            IdempotencyRunningError: another request with the same idempotency key came first, and may have been placed.
             StoreUnavailableError: the store does not say whether it was.
         """
         try:
@@ -202,6 +206,7 @@ def _place(tx: Tx, placements: Sequence[Placement], tasks_max: int) -> None:
     Raises:
         _RefusedError: some cannot be.
     """
+    _claim_names(tx, placements)
     promotions = _check_money(tx, placements)
     _check_numbers(tx, placements, tasks_max)
     moves = Movements(tx, placements[0].task.created_at)
@@ -213,6 +218,15 @@ def _place(tx: Tx, placements: Sequence[Placement], tasks_max: int) -> None:
     if taken:
         raise _RefusedError({id_: AlreadyExistsError(f"task {id_} exists") for id_ in taken})
     tx.artifacts.add(*(artifact for one in placements for artifact in one.artifacts))
+
+
+def _claim_names(tx: Tx, placements: Sequence[Placement]) -> None:
+    """Refuse those whose idempotency key another request has; before anything is locked, in the order of the keys."""
+    named = [(one.named, one.task.id) for one in placements if one.named is not None]
+    named.sort(key=lambda one: (one[0].key_id, one[0].digest))
+    taken = [task_id for row, task_id in named if not tx.idempotency.add_new(row)]
+    if taken:
+        raise _RefusedError({task_id: IdempotencyRunningError() for task_id in taken})
 
 
 def _hold(placement: Placement, promotion_nanos: int) -> Hold:

@@ -1,6 +1,7 @@
 """Submitting a video: understood, priced, its files taken in, its money held; then it is a task."""
 
 import datetime as dt
+import json
 import secrets
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -9,13 +10,22 @@ from decimal import Decimal
 
 from yuanjing.domain.catalog import Channel, Offer, Provider
 from yuanjing.domain.dialects import Dialect
-from yuanjing.domain.errors import AlreadyExistsError, StoreUnavailableError
+from yuanjing.domain.errors import AlreadyExistsError, NotFoundError, StoreUnavailableError
+from yuanjing.domain.idempotency import (
+    Claim,
+    IdempotencyMismatchError,
+    IdempotencyRunningError,
+    IdempotentRequest,
+    Standing,
+)
 from yuanjing.domain.identity import Caller
 from yuanjing.domain.parameters import Fields, ParameterError, ResolvedVideo, resolve_video
 from yuanjing.domain.video_pricing import VideoPrice, VideoQuote, ceiling_of, quote_video
 from yuanjing.domain.videos import TaskMedia, VideoRequest, VideoTask
 from yuanjing.kit.ids import sortable_id, usage_id
+from yuanjing.ports.store import Tx
 from yuanjing.usecases.artifacts.intake import TakenMedia
+from yuanjing.usecases.idempotency import look_up
 from yuanjing.usecases.videos.counting import task_quote
 from yuanjing.usecases.videos.gate import IntakeGate
 from yuanjing.usecases.videos.parts import (
@@ -47,6 +57,7 @@ class _Mark:
     task_id: str
     dialect: Dialect
     request_id: str
+    claim: Claim | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,15 +84,31 @@ class Submitter:
         shelf = await self._shelves.shelf()
         return shelf.allowed(caller, self._parts.clock.now())
 
-    async def submit(self, caller: Caller, fields: Fields, *, dialect: Dialect, request_id: str) -> SubmittedVideo:
+    async def first_of(self, claim: Claim) -> SubmittedVideo | None:
+        """See `Videos.first_of`."""
+        return await self._parts.store.read(lambda tx: _first_of(tx, claim))
+
+    async def submit(
+        self, caller: Caller, fields: Fields, *, dialect: Dialect, request_id: str, claim: Claim | None = None
+    ) -> SubmittedVideo:
         """See `Videos.submit`."""
         order = await self._order(caller, fields)
-        for _ in range(_ID_TRIES - 1):
+        tries = 0
+        while True:
+            mark = _Mark(task_id=new_task_id(), dialect=dialect, request_id=request_id, claim=claim)
+            tries += 1
             try:
-                return await self._make(order, _Mark(task_id=new_task_id(), dialect=dialect, request_id=request_id))
+                return await self._make(order, mark)
             except AlreadyExistsError:
-                continue
-        return await self._make(order, _Mark(task_id=new_task_id(), dialect=dialect, request_id=request_id))
+                if tries == _ID_TRIES:
+                    raise
+            except IdempotencyRunningError:
+                assert claim is not None
+                first = await self.first_of(claim)
+                if first is not None:
+                    return first
+                if tries == _ID_TRIES:  # those that came first were refused, one after the other
+                    raise
 
     async def quote(self, caller: Caller, fields: Fields) -> QuotedVideo:
         """See `Videos.quote`."""
@@ -116,6 +143,7 @@ class Submitter:
                     artifacts=taken.artifacts,
                     expires_at=task.created_at + _life_seconds(order.channels),
                     text="; ".join(("submitted", *order.resolved.warnings)),
+                    named=None if mark.claim is None else _named(mark.claim, task, order.resolved.warnings),
                 )
             )
         except StoreUnavailableError:
@@ -172,6 +200,33 @@ class Submitter:
             created_at=at,
             next_at=at,
         )
+
+
+def _named(claim: Claim, task: VideoTask, warnings: Sequence[str]) -> IdempotentRequest:
+    """The row that gives this task to whoever asks for it again."""
+    return IdempotentRequest(
+        key_id=claim.key_id,
+        digest=claim.digest,
+        content=claim.content,
+        usage_id=task.usage_id,
+        changed_at=task.created_at,
+        task_id=task.id,
+        is_done=True,
+        answer=json.dumps(warnings).encode(),
+    )
+
+
+def _first_of(tx: Tx, claim: Claim) -> SubmittedVideo | None:
+    found = look_up(tx, claim)
+    if found is None:
+        return None
+    row = found.first
+    if found.standing is not Standing.DONE or row is None or row.task_id is None:
+        raise IdempotencyMismatchError
+    task = tx.tasks.get(row.task_id)
+    if task is None or task.deleted_at is not None:
+        raise NotFoundError("Task not found")
+    return SubmittedVideo(task=task, quote=None, warnings=tuple(json.loads(row.answer or b"[]")), is_replayed=True)
 
 
 def _resolved(fields: Fields, shelf: Shelf, caller: Caller, now: dt.datetime) -> ResolvedVideo:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from yuanjing.domain.catalog import Offer
 from yuanjing.domain.dialects import Dialect
 from yuanjing.domain.errors import NotFoundError, TaskEndedError
+from yuanjing.domain.idempotency import Claim
 from yuanjing.domain.identity import Caller
 from yuanjing.domain.parameters import Fields
 from yuanjing.domain.videos import TaskStep, VideoTask
@@ -33,8 +34,21 @@ class Videos:
         """The offers of video that are there now and that the caller's key may use."""
         return await self._submitter.offers(caller)
 
-    async def submit(self, caller: Caller, fields: Fields, *, dialect: Dialect, request_id: str) -> SubmittedVideo:
+    async def first_of(self, claim: Claim) -> SubmittedVideo | None:
+        """The task that the first request with this idempotency key has made; None if there was none.
+
+        Raises:
+            IdempotencyMismatchError: the key stands for a request with other content.
+            NotFoundError: its customer has deleted that task.
+        """
+        return await self._submitter.first_of(claim)
+
+    async def submit(
+        self, caller: Caller, fields: Fields, *, dialect: Dialect, request_id: str, claim: Claim | None = None
+    ) -> SubmittedVideo:
         """Make a task of a request; its ceiling is held from then on.
+
+        If the request brings an idempotency key and another one with it comes first, the task of that one is returned.
 
         Raises:
             ParameterError: what to change in the request.
@@ -43,9 +57,10 @@ class Videos:
             InsufficientFundsError, BudgetExceededError: there is not money enough.
             TooManyTasksError: too many of the customer's tasks are under way.
             StorageFullError: there is no room for files.
+            IdempotencyMismatchError, IdempotencyRunningError, NotFoundError: see `first_of`, or not known yet.
             StoreUnavailableError: not now; the task may have been made if the store was lost at the last moment.
         """
-        return await self._submitter.submit(caller, fields, dialect=dialect, request_id=request_id)
+        return await self._submitter.submit(caller, fields, dialect=dialect, request_id=request_id, claim=claim)
 
     async def quote(self, caller: Caller, fields: Fields) -> QuotedVideo:
         """What a request would cost at most; its files are not looked at, and nothing is held.
