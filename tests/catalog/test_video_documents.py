@@ -20,6 +20,7 @@ providers = { p = "m" }
 [offer.video]
 family = "f"
 seconds_when_chosen = 12
+expected_seconds = 75
 input_seconds_max = 9
 expires_after_seconds = 7200
 extras = { service_tier = "default" }
@@ -128,7 +129,7 @@ def test_a_complete_file():
     (provider,), (draft,) = document.providers, document.offers
     assert (provider.sandbox_path, provider.video.tasks_max, provider.video.poll_max_seconds) == ("", 7, 15)
     spec, properties = draft.offer.video, draft.offer.parameters["properties"]
-    assert (spec.family, spec.seconds_when_chosen, spec.input_seconds_max) == ("f", 12, 9)
+    assert (spec.family, spec.seconds_when_chosen, spec.input_seconds_max, spec.expected_seconds) == ("f", 12, 9, 75)
     assert (spec.expires_after_seconds, spec.extras) == (7200, {"service_tier": "default"})
     assert spec.needs_any_of == (MediaRole.FIRST_FRAME,)
     assert [(p.resolution, p.ratio, p.size) for p in spec.pixels] == [

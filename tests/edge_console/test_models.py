@@ -61,4 +61,9 @@ async def test_models_of_videos_have_rates_files_and_sizes(platform: Platform, b
         ("video_seconds", "1080p"),
     ]
     assert [(one["field"], one["is_required"]) for one in horse["video"]["media"]] == [("image1_file", True)]
+    assert horse["video"]["examples"] == [
+        {"model": "happyhorse-1.0-i2v", "resolution": "720p", "seconds": 5, "amount": "4.50"},
+        {"model": "happyhorse-1.0-i2v", "resolution": "1080p", "seconds": 5, "amount": "8.00"},
+    ]
+    assert horse["video"]["expected_seconds"] == 120
     assert horse["video"]["sizes"]["720p"]

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 from tests.edge.platform import Platform
+from tests.edge.videos import I2V
 from tests.edge_console.test_sign_in import code_of
 from tests.support.signin import Browser
-from tests.usecases.video_market import PRICE_NANOS, Market, customer_of
+from tests.usecases.video_market import PRICE_NANOS, Market, a_file, customer_of
 
 from yuanjing.domain.money import Book
 from yuanjing.domain.tasks import TaskState
@@ -78,6 +79,19 @@ async def test_a_task_whose_charge_does_not_add_up_is_not_shown(place: Place) ->
     await place.market.store.write(lambda tx: tx.usages._usages.update({done.usage_id: wrong}))  # type: ignore[attr-defined]
     answer = await place.browser.client.get(f"/api/tasks/{done.id}")
     assert code_of(answer)[:2] == (500, "internal_error")
+
+
+async def test_what_was_given_can_be_given_again_while_it_is_kept(place: Place) -> None:
+    submitted = await place.market.submit(llmid=I2V, image1_file=a_file())
+    (media,) = submitted.task.request.media
+    (given,) = (await place.get(f"/api/tasks/{submitted.task.id}"))["parameters"]["files"]
+    assert (given["role"], given["media_type"], given["seconds"]) == ("first_frame", "image/jpeg", None)
+    kept = await place.market.store.read(lambda tx: tx.artifacts.get(media.artifact_id))
+    assert kept is not None
+    assert given["url"] == f"https://ai.example.com/idfile?path={kept.path}"
+    place.market.clock.advance(kept.expires_at - place.market.clock.unix())
+    (given,) = (await place.get(f"/api/tasks/{submitted.task.id}"))["parameters"]["files"]
+    assert (given["url"], given["media_type"]) == (None, "image/jpeg")
 
 
 async def test_tasks_under_way_and_failed_ones(place: Place) -> None:

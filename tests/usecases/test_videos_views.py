@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from tests.edge.videos import I2V
-from tests.usecases.video_market import CEILING, Market, a_file
+from tests.usecases.video_market import CEILING, OFFERS, Market, a_file
 
 from yuanjing.domain.errors import NotFoundError
 from yuanjing.domain.identity import Caller
@@ -77,11 +77,37 @@ async def test_progress_and_time_left_are_told_from_the_offers_last_videos(marke
         market.clock.advance(seconds)
         view = await market.videos.find(market.caller(), task.id)
         seen.append((view.progress, view.seconds_left))
-    assert seen == [(0, 80), (25, 60), (87, 20), (99, 10), (99, None)]
+    assert seen == [(0, 80), (22, 60), (78, 20), (91, 10), (92, None)]
     failed = await market.fail(await market.claim(await market.submit()))
     assert failed is not None
     view = await market.videos.find(market.caller(), failed.id)
     assert (view.progress, view.seconds_left) == (0, None)
+
+
+async def test_without_a_history_the_catalogue_says_what_to_expect(market: Market):
+    for offer in OFFERS:
+        assert offer.video is not None
+        foretold = replace(offer, video=replace(offer.video, expected_seconds=100))
+        await market.store.write(lambda tx, offer=foretold: tx.catalog.save_offer(offer))
+    task = (await market.submit()).task
+    seen: list[tuple[int, int | None]] = []
+    for seconds in (0, 50, 50, 100, 9_800):
+        market.clock.advance(seconds)
+        view = await market.videos.find(market.caller(), task.id)
+        seen.append((view.progress, view.seconds_left))
+    assert seen == [(0, 100), (45, 50), (90, None), (94, None), (98, None)]
+    await market.add_past(60)
+    view = await market.videos.find(market.caller(), (await market.submit()).task.id)
+    assert (view.progress, view.seconds_left) == (0, 60), "what has been seen counts more"
+
+
+async def test_simulated_videos_say_nothing_about_real_ones(market: Market):
+    await market.add_past(60)
+    caller = market.caller(book=Book.TEST)
+    task = (await market.submit(caller)).task
+    assert (await market.videos.find(caller, task.id)).seconds_left is None
+    foretelling = market.open(policy=replace(market.policy, test_seconds=8.0))
+    assert (await foretelling.find(caller, task.id)).seconds_left == 8
 
 
 async def test_what_is_put_off_to_quiet_hours_is_not_foretold(market: Market):

@@ -58,6 +58,9 @@ EXIT_BROKEN = 70
 """And with this one when it cannot do its duties any more, but for the next life there is hope."""
 
 
+_SANDBOX_SECONDS, _SANDBOX_WORK_SECONDS = 4.0, 4.0
+"""A simulated video: the sandbox's pauses at their usual pace, and what making, finding and copying its file takes."""
+
 GC_THRESHOLDS = (50_000, 20, 50)
 """How many new containers, and how many rounds of the generation before, until each generation is searched for garbage.
 
@@ -237,6 +240,7 @@ class GatewayProcess:
                     refresh_seconds=settings.video_refresh_seconds,
                     lease_wait_seconds=settings.lease_wait_seconds,
                     input_seconds=settings.input_days * _DAY_SECONDS,
+                    test_seconds=_SANDBOX_SECONDS * settings.sandbox_time_scale + _SANDBOX_WORK_SECONDS,
                 ),
             )
         )

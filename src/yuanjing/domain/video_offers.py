@@ -121,6 +121,7 @@ class VideoSpec:
         credit_rates, credits_margin_percent: how `provider_credits` are estimated for the ceiling.
         seconds_when_chosen: the longest video that the model makes when it chooses the length itself.
         input_seconds_max: seconds of input video that the ceiling counts when they are not known.
+        expected_seconds: how long a video usually takes, told while there is no history of it; None if nobody knows.
         expires_after_seconds: told to the provider where the protocol can; None leaves it to the provider.
         extras: sent with each submission, by the provider's names.
     """
@@ -137,6 +138,7 @@ class VideoSpec:
     credits_margin_percent: int = 150
     seconds_when_chosen: int = 15
     input_seconds_max: int = 15
+    expected_seconds: int | None = None
     expires_after_seconds: int | None = None
     extras: Mapping[str, object] = field(default_factory=dict[str, object])
 

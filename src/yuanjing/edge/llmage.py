@@ -174,6 +174,5 @@ def _to_api_model(sold: SoldOffer) -> LlmageModel:
         price_text=price_text(sold.price),
         price_text_zh=price_text_zh(sold.price),
     )
-    if offer.video is None:
-        return model
-    return LlmageVideoModel(**dict(model), video=to_api_video_details(offer.video))
+    video = to_api_video_details(sold)
+    return model if video is None else LlmageVideoModel(**dict(model), video=video)

@@ -4,7 +4,11 @@ from decimal import Decimal
 
 from pydantic import BaseModel, Field
 
-from yuanjing.domain.video_offers import MediaRule, VideoSpec
+from yuanjing.domain.money import format_amount
+from yuanjing.domain.pricing import ChatPrice
+from yuanjing.domain.video_examples import price_examples
+from yuanjing.domain.video_offers import MediaRule
+from yuanjing.edge.offers import SoldOffer
 
 
 class MediaLimits(BaseModel):
@@ -26,6 +30,15 @@ class MediaLimits(BaseModel):
     takes_assets: bool = Field(description="Whether `asset://` and an id may name a file in the provider's library.")
 
 
+class VideoExample(BaseModel):
+    """A usual video, and about what it costs."""
+
+    model: str
+    resolution: str = Field(description="Empty if the model has none to choose from.")
+    seconds: int
+    amount: str = Field(description="An estimate; what a request can cost at most, `/llmage/v1/video/quotes` tells.")
+
+
 class VideoDetails(BaseModel):
     """The models to choose from, their files and sizes."""
 
@@ -34,10 +47,15 @@ class VideoDetails(BaseModel):
     media: list[MediaLimits]
     needs_any_of: list[str] = Field(description="Parameters of files of which at least one is needed.")
     sizes: dict[str, dict[str, str]] = Field(description="Width and height by resolution and ratio.")
+    examples: list[VideoExample] = Field(description="Of each resolution of the first model, the cheapest first.")
+    expected_seconds: int | None = Field(description="How long a video usually takes; null if nobody has said.")
 
 
-def to_api_video_details(spec: VideoSpec) -> VideoDetails:
-    """The details of an offer."""
+def to_api_video_details(sold: SoldOffer) -> VideoDetails | None:
+    """The details of an offer; None if it makes no videos."""
+    spec = sold.offer.video
+    if spec is None:
+        return None
     sizes: dict[str, dict[str, str]] = {}
     for entry in spec.pixels:
         sizes.setdefault(entry.resolution, {})[entry.ratio] = f"{entry.size.width}x{entry.size.height}"
@@ -47,7 +65,20 @@ def to_api_video_details(spec: VideoSpec) -> VideoDetails:
         media=[_to_api_limits(rule) for rule in spec.media],
         needs_any_of=[rule.field for rule in spec.media if rule.role in spec.needs_any_of],
         sizes=sizes,
+        examples=_to_api_examples(sold),
+        expected_seconds=spec.expected_seconds,
     )
+
+
+def _to_api_examples(sold: SoldOffer) -> list[VideoExample]:
+    if isinstance(sold.price, ChatPrice):
+        return []
+    return [
+        VideoExample(
+            model=one.model, resolution=one.resolution, seconds=one.seconds, amount=format_amount(one.amount_nanos)
+        )
+        for one in price_examples(sold.offer, sold.price)
+    ]
 
 
 def _to_api_limits(rule: MediaRule) -> MediaLimits:

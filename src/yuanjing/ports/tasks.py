@@ -189,8 +189,8 @@ class TaskTable(Protocol):
         """How many of each of these customers' tasks, in both books, have not ended."""
         ...
 
-    def durations(self, offer_id: str, limit: int) -> list[float]:
-        """Seconds from creation to success of the offer's last tasks, the newest first, for the time left."""
+    def durations(self, offer_id: str, limit: int, book: Book | None = None) -> list[float]:
+        """Seconds from creation to success of the offer's last tasks, the newest first; of these, those of the book."""
         ...
 
     def events(self, task_id: str) -> list[TaskEvent]:

@@ -31,6 +31,7 @@ COUNT_OF_FILES_MAX = 32
 _SIZE_BYTES_MAX = 2 * 1024**3
 _PIXELS_MAX = 65_535
 _SECONDS_MAX = 3600
+_EXPECTED_SECONDS_MAX = 24 * 3600
 _DECIMAL = r"\d{1,9}(\.\d{1,6})?"
 _DECIMAL_WORDS = 'a number in quotes, such as "2.5"'
 _ROLES = [role.value for role in MediaRole]
@@ -107,6 +108,7 @@ def read_spec(table: Table, model: str) -> tuple[VideoSpec, Strategy]:
         credits_margin_percent=table.integer("credits_margin_percent", 150, low=100, high=1000),
         seconds_when_chosen=table.integer("seconds_when_chosen", 15, low=1, high=_SECONDS_MAX),
         input_seconds_max=table.integer("input_seconds_max", 15, high=_SECONDS_MAX),
+        expected_seconds=_optional_integer(table, "expected_seconds", high=_EXPECTED_SECONDS_MAX),
         expires_after_seconds=_optional_integer(table, "expires_after_seconds", high=10**7),
         extras=dict(extras.raw) if extras else {},
     )

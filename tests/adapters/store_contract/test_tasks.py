@@ -8,6 +8,7 @@ from tests.adapters.store_contract.builders import LIVE, TEST, task, worked_on
 
 from yuanjing.domain.catalog import Operation
 from yuanjing.domain.errors import AlreadyExistsError
+from yuanjing.domain.money import Book
 from yuanjing.domain.tasks import TaskState
 from yuanjing.domain.videos import Claim, TaskStep, VideoTask
 from yuanjing.kit.clock import ManualClock
@@ -400,13 +401,16 @@ async def test_durations_of_the_last_successes(store: Store):
     await _add(
         store,
         task("1", ended_at=1010.625, **done),
-        task("2", ended_at=1030.125, **done),
+        task("2", ended_at=1030.125, book=Book.LIVE, **done),
         task("3", ended_at=1020.125, **done),
         task("4", ended_at=1040.125, **DONE),
         task("5", ended_at=1050.125, offer_id="other", **done),
     )
     assert await store.read(lambda tx: tx.tasks.durations("offer_v", 10)) == [30.0, 20.0, 10.5]
     assert await store.read(lambda tx: tx.tasks.durations("offer_v", 2)) == [30.0, 20.0]
+    assert await store.read(lambda tx: tx.tasks.durations("offer_v", 10, Book.TEST)) == [20.0, 10.5]
+    assert await store.read(lambda tx: tx.tasks.durations("offer_v", 2, Book.TEST)) == [20.0], "of the last two"
+    assert await store.read(lambda tx: tx.tasks.durations("offer_v", 2, Book.LIVE)) == [30.0]
     assert await store.read(lambda tx: tx.tasks.durations("offer_x", 2)) == []
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from yuanjing.adapters.memory.journal import Journal
 from yuanjing.domain.errors import AlreadyExistsError
+from yuanjing.domain.money import Book
 from yuanjing.domain.tasks import TaskState
 from yuanjing.domain.videos import Claim, TaskStep, VideoTask
 from yuanjing.kit.clock import Clock
@@ -240,14 +241,14 @@ class MemoryTasks:
         counts = Counter(task.customer_id for task in self._tasks() if task.step is not TaskStep.DONE)
         return {customer_id: counts[customer_id] for customer_id in customer_ids}
 
-    def durations(self, offer_id: str, limit: int) -> list[float]:
+    def durations(self, offer_id: str, limit: int, book: Book | None = None) -> list[float]:
         """See the port."""
         ended = [
-            (task.ended_at, task.ended_at - task.created_at)
+            (task.ended_at, task.ended_at - task.created_at, task.book)
             for task in self._tasks()
             if task.offer_id == offer_id and task.state is TaskState.SUCCEEDED and task.ended_at is not None
         ]
-        return [seconds for _, seconds in sorted(ended, reverse=True)[:limit]]
+        return [seconds for _, seconds, its in sorted(ended, reverse=True)[:limit] if book in (None, its)]
 
     def events(self, task_id: str) -> list[TaskEvent]:
         """See the port."""

@@ -22,6 +22,7 @@ from yuanjing.adapters.sql.task_queue import claim_due
 from yuanjing.adapters.sql.task_rows import SAVED, from_row, to_row, to_row_forgotten, to_row_saved
 from yuanjing.adapters.sql.work import Work, lockable
 from yuanjing.domain.errors import AlreadyExistsError
+from yuanjing.domain.money import Book
 from yuanjing.domain.tasks import TaskState
 from yuanjing.domain.videos import TaskStep, VideoTask
 from yuanjing.kit.text import is_storable
@@ -115,7 +116,7 @@ def _count_under_way(among: Among) -> sa.Select[*tuple[Any, ...]]:
 
 _UNDER_WAY = by_dialect(_count_under_way, "customers")
 _DURATIONS = (
-    sa.select((tasks.c.ended_at - tasks.c.created_at).label("seconds"))
+    sa.select((tasks.c.ended_at - tasks.c.created_at).label("seconds"), tasks.c.book)
     .where(HAS_SUCCEEDED, tasks.c.offer_id == sa.bindparam("offer"))
     .order_by(tasks.c.ended_at.desc())
     .limit(sa.bindparam("limit"))
@@ -294,9 +295,10 @@ class SqlTasks:
         rows = self._work.rows(_UNDER_WAY[self._work.dialect], customers=ids)
         return dict.fromkeys(ids, 0) | {row.customer_id: row.tasks for row in rows}
 
-    def durations(self, offer_id: str, limit: int) -> list[float]:
+    def durations(self, offer_id: str, limit: int, book: Book | None = None) -> list[float]:
         """See the port."""
-        return [row.seconds for row in self._work.rows(_DURATIONS, offer=offer_id, limit=limit)]
+        rows = self._work.rows(_DURATIONS, offer=offer_id, limit=limit)
+        return [row.seconds for row in rows if book is None or row.book == book.value]
 
     def events(self, task_id: str) -> list[TaskEvent]:
         """See the port."""

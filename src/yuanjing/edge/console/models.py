@@ -108,7 +108,7 @@ def _to_api_model(sold: SoldOffer) -> SquareModel:
         price_text=price_text(sold.price),
         price_text_zh=price_text_zh(sold.price),
         chat=None if offer.chat is None else _to_api_chat(offer.chat),
-        video=None if offer.video is None else to_api_video_details(offer.video),
+        video=to_api_video_details(sold),
     )
 
 

@@ -1,5 +1,6 @@
 """`/api/tasks…`: a customer's video tasks, whichever of its keys has submitted them."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Request, Response
@@ -11,7 +12,7 @@ from yuanjing.domain.catalog import Operation
 from yuanjing.domain.dialects import Dialect
 from yuanjing.domain.money import Book, format_amount
 from yuanjing.domain.tasks import PROVIDER_CHOOSES, JsonScalar, TaskState
-from yuanjing.domain.videos import VideoRequest, VideoTask
+from yuanjing.domain.videos import TaskMedia, VideoRequest, VideoTask
 from yuanjing.edge.console.auth import AuthenticatedSession
 from yuanjing.edge.console.bodies import api_time
 from yuanjing.edge.console.cursors import CURSOR_LENGTH_MAX, cursor_of, position_of
@@ -127,6 +128,8 @@ class TaskFileView(BaseModel):
     """A file that was given with the request."""
 
     role: str = Field(description="What it is for, such as `first_frame`.")
+    url: str | None = Field(description="Where it is, to be given again; null once it is not kept.")
+    media_type: str | None = Field(description="Null of a file in the provider's library.")
     seconds: str | None = Field(description="Of a clip.")
 
 
@@ -203,7 +206,7 @@ async def get_task(request: Request, parts: Parts, signed_in: AuthenticatedSessi
     price, explanation = await explain_task(parts.store, found.task)
     return TaskDetails(
         **_view(request, parts, found).model_dump(),
-        parameters=_parameters(found.task.request),
+        parameters=_parameters(request, parts, found.task.request, await _inputs(parts, found.task.request)),
         accepted_at=_optional_time(found.task.accepted_at),
         started_at=_optional_time(found.task.started_at),
         price=None if price is None else to_price_version(price),
@@ -280,7 +283,26 @@ def _optional_time(at: float | None) -> str | None:
     return None if at is None else api_time(at)
 
 
-def _parameters(asked: VideoRequest) -> TaskParametersView:
+async def _inputs(parts: EdgeParts, asked: VideoRequest) -> Mapping[str, Artifact]:
+    """The files that were given, by id, as far as their rows are there."""
+    ids = [one.artifact_id for one in asked.media if not one.is_asset]
+    found = await parts.store.read(lambda tx: [tx.artifacts.get(id_) for id_ in ids]) if ids else []
+    return {one.id: one for one in found if one is not None}
+
+
+def _file(request: Request, parts: EdgeParts, media: TaskMedia, artifact: Artifact | None) -> TaskFileView:
+    url = None if artifact is None else _kept_url(request, parts, artifact)
+    return TaskFileView(
+        role=media.role.value,
+        url=media.source_url if media.is_asset else url,
+        media_type=None if artifact is None else artifact.facts.media_type,
+        seconds=None if media.seconds is None else str(media.seconds),
+    )
+
+
+def _parameters(
+    request: Request, parts: EdgeParts, asked: VideoRequest, inputs: Mapping[str, Artifact]
+) -> TaskParametersView:
     size, seconds = asked.size, asked.duration_seconds
     return TaskParametersView(
         model=asked.model,
@@ -294,19 +316,20 @@ def _parameters(asked: VideoRequest) -> TaskParametersView:
         audio=asked.audio,
         seed=asked.seed,
         watermark=asked.watermark,
-        files=[
-            TaskFileView(role=one.role.value, seconds=None if one.seconds is None else str(one.seconds))
-            for one in asked.media
-        ],
+        files=[_file(request, parts, one, inputs.get(one.artifact_id)) for one in asked.media],
     )
+
+
+def _kept_url(request: Request, parts: EdgeParts, artifact: Artifact) -> str | None:
+    is_kept = artifact.removed_at is None and artifact.expires_at > parts.clock.unix()
+    return artifact_url(request, parts, artifact) if is_kept else None
 
 
 def _artifact(request: Request, parts: EdgeParts, artifact: Artifact) -> ArtifactView:
     facts = artifact.facts
-    is_kept = artifact.removed_at is None and artifact.expires_at > parts.clock.unix()
     return ArtifactView(
         kind=artifact.kind.value,
-        url=artifact_url(request, parts, artifact) if is_kept else None,
+        url=_kept_url(request, parts, artifact),
         media_type=facts.media_type,
         size_bytes=facts.size_bytes,
         width=facts.width,

@@ -52,6 +52,8 @@ class VideoPolicy:
         lease_wait_seconds: how long a submission waits for money that leases give back.
         input_seconds: how long the files of a request are kept.
         history_max: of how many last videos of an offer the time left is told.
+        test_seconds: how long a test video usually takes, told while there is no history of the offer; None if nobody
+            knows. What its provider needs for a real one says nothing about a simulated one.
     """
 
     tasks_per_customer_max: int = 1000
@@ -59,6 +61,7 @@ class VideoPolicy:
     lease_wait_seconds: float = 0.3
     input_seconds: float = 2 * 86_400.0
     history_max: int = 50
+    test_seconds: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,7 +111,8 @@ class VideoView:
     Attributes:
         video, cover: once it has succeeded; removed ones too.
         progress: 0 to 100; it never falls, and 100 is told of success only.
-        seconds_left: told from how long the offer's last videos took; None if there is nothing to tell it from.
+        seconds_left: told from how long the offer's last videos took, else from what the catalogue expects; None if
+            there is nothing to tell it from, or if it takes longer than all of that.
     """
 
     task: VideoTask

@@ -8,11 +8,12 @@ from yuanjing.domain.dialects import Dialect
 from yuanjing.domain.errors import NotFoundError, TaskEndedError
 from yuanjing.domain.idempotency import Claim
 from yuanjing.domain.identity import Caller
+from yuanjing.domain.money import Book
 from yuanjing.domain.parameters import Fields
 from yuanjing.domain.videos import TaskStep, VideoTask
 from yuanjing.ports.store import Tx
 from yuanjing.ports.tasks import TaskFilter
-from yuanjing.usecases.videos.history import History, progress_of, seconds_left
+from yuanjing.usecases.videos.history import History, is_foretold, progress_of, seconds_left
 from yuanjing.usecases.videos.parts import QuotedVideo, SubmittedVideo, VideoParts, VideoView, Viewer, viewer_of
 from yuanjing.usecases.videos.shelf import Shelves
 from yuanjing.usecases.videos.submitting import Submitter
@@ -25,7 +26,9 @@ class Videos:
         policy = parts.policy
         self._store = parts.store
         self._clock = parts.clock
-        self._submitter = Submitter(parts, Shelves(parts.store, parts.clock, policy.refresh_seconds))
+        self._shelves = Shelves(parts.store, parts.clock, policy.refresh_seconds)
+        self._submitter = Submitter(parts, self._shelves)
+        self._test_seconds = policy.test_seconds
         self._history = History(
             parts.store, parts.clock, fresh_seconds=policy.refresh_seconds, length=policy.history_max
         )
@@ -127,8 +130,21 @@ class Videos:
 
     async def _view(self, view: VideoView) -> VideoView:
         """With how far it is."""
-        task, durations, at = view.task, await self._history.durations(view.task), self._clock.unix()
+        task, at = view.task, self._clock.unix()
+        durations = await self._history.durations(task)
+        if not durations and is_foretold(task):
+            durations = await self._expected(task)
         return replace(view, progress=progress_of(task, durations, at), seconds_left=seconds_left(task, durations, at))
+
+    async def _expected(self, task: VideoTask) -> Sequence[float]:
+        """What takes the place of a history while there is none."""
+        if task.book is Book.TEST:
+            seconds = self._test_seconds
+        else:
+            offers = {offer.id: offer.video for offer in (await self._shelves.shelf()).offers}
+            spec = offers.get(task.offer_id)
+            seconds = None if spec is None else spec.expected_seconds
+        return () if seconds is None else (float(seconds),)
 
 
 def _ask_to_end(tx: Tx, task: VideoTask, at: float) -> None:
