@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 
 from playwright.sync_api import expect
@@ -69,6 +70,19 @@ def test_what_is_being_written_is_left_alone(visit):
     search.press_sequentially("vidu ", delay=150)
     page.wait_for_url("**/models?q=vidu+seedance")
     expect(search).to_have_value("vidu seedance")
+
+
+def test_models_are_compared_by_price(visit):
+    page = visit(language="en").page
+    page.goto("/models?operation=text_to_video&provider=Nope")
+    cards = page.get_by_role("listitem").filter(has=page.get_by_role("heading"))
+    expect(cards.filter(has_text="5 s 720p ≈ ¥3.00")).to_have_count(1)  # the unknown provider filters nothing
+    page.get_by_label("Order").select_option("price")
+    expect(page).to_have_url(re.compile("sort=price"))
+    expect(cards.first).to_contain_text("Seedance 1.5 Pro")
+    amounts = [float(one) for one in re.findall(r"≈ ¥([0-9.]+)", " ".join(cards.all_inner_texts()))]
+    assert amounts == sorted(amounts)
+    assert len(amounts) > 5
 
 
 def test_filters_that_leave_nothing_can_be_cleared(visit):

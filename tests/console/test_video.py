@@ -7,6 +7,12 @@ import zlib
 from playwright.sync_api import expect
 
 PAGE = "/playground/video"
+NO_MONEY = {
+    "message": "Insufficient balance",
+    "type": "insufficient_quota",
+    "param": None,
+    "code": "insufficient_quota",
+}
 
 
 def png(width: int, height: int) -> bytes:
@@ -20,19 +26,40 @@ def png(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
+def submissions(page):
+    """The submissions of the page from now on."""
+    found = []
+    page.on(
+        "request", lambda one: found.append(one) if one.method == "POST" and one.url.endswith("/v1/videos") else None
+    )
+    return found
+
+
 def test_a_video_is_made_and_plays(signed_in):
     visitor = signed_in()
     page = visitor.page
-    page.goto(f"{PAGE}?model=viduq3-pro")
+    page.goto(PAGE)
+    ceiling = page.get_by_role("status").filter(has_text="最多")
+    expect(ceiling).to_contain_text(re.compile(r"最多¥[0-4]\.\d\d$"))  # a newcomer has money for many
+    page.goto(f"{PAGE}?model=viduq3-pro&seed=abc")
     page.get_by_label("时长").fill("2")
     page.get_by_label("分辨率").select_option("540p")
-    expect(page.get_by_role("status").filter(has_text="最多")).to_contain_text(re.compile(r"最多¥\d"))
     page.get_by_label("提示词", exact=True).fill("一只小猫在抓老鼠")
+    sent = submissions(page)
     page.get_by_role("button", name="生成视频").click()
+    expect(page.get_by_text("1 项需要修改：随机种子")).to_be_visible()
+    expect(page.get_by_label("随机种子")).to_be_focused()  # which was folded away
+    expect(ceiling).to_contain_text("最多—")
+    page.get_by_label("随机种子").fill("7")
+    expect(ceiling).to_contain_text(re.compile(r"最多¥\d"))
+    page.get_by_role("button", name="生成视频").dblclick(delay=60)
     card = page.get_by_role("article", name="一只小猫在抓老鼠")
     expect(card).to_contain_text("冻结 ¥")
+    expect(card).to_contain_text(re.compile(r"约剩 \d+ 秒 · 已用 \d+ 秒"))  # the first one of all
+    expect(page.get_by_text("已提交，进度见")).to_be_visible()
     visitor.picture("video-running")
     expect(card).to_have_attribute("data-status", "completed")
+    assert len(sent) == 1
     player = card.locator("video")
     expect(player).to_have_attribute("poster", re.compile(r"^/idfile\?path="))
     page.wait_for_function("() => document.querySelector('article video').readyState >= 1")
@@ -40,12 +67,56 @@ def test_a_video_is_made_and_plays(signed_in):
     expect(card).to_contain_text("费用 ¥")
     visitor.picture("video-done")
     assert page.request.get(player.get_attribute("poster")).headers["content-type"] == "image/jpeg"
+    card.get_by_role("button", name="等效代码").click()
+    expect(page.get_by_role("dialog")).to_contain_text('"prompt": "一只小猫在抓老鼠"')
+    expect(page.get_by_role("dialog")).to_contain_text("/v1/videos/")
+    page.keyboard.press("Escape")
+    check_reuse(page, card)
+
+
+def check_reuse(page, card):
+    """Its settings take the place of what was written, which can be had back."""
     page.goto(PAGE)
+    page.get_by_label("提示词", exact=True).fill("别的内容")
     card.get_by_role("button", name="复用参数").click()
     expect(page).to_have_url(re.compile(r"from=\d{18}"))
     expect(page.get_by_label("提示词", exact=True)).to_have_value("一只小猫在抓老鼠")
     expect(page.get_by_label("分辨率")).to_have_value("540p")
     expect(page.get_by_label("时长")).to_have_value("2")
+    page.get_by_role("button", name="撤销").click()
+    expect(page.get_by_label("提示词", exact=True)).to_have_value("别的内容")
+
+
+def test_a_refusal_and_a_lost_answer_lead_on_to_one_video(signed_in):
+    visitor = signed_in()
+    page = visitor.page
+    page.goto(PAGE)
+    page.get_by_label("提示词", exact=True).fill("一只小狗")
+    page.route("**/v1/videos", lambda route: route.fulfill(status=429, json={"error": NO_MONEY}), times=1)
+    visitor.expected.append("429")
+    page.get_by_role("button", name="生成视频").click()
+    page.get_by_role("button", name="补足测试余额").click()
+    expect(page.get_by_role("alert")).to_have_count(0)
+    sent = submissions(page)
+
+    def lose(route):
+        route.fetch()  # the platform has taken it
+        route.abort("connectionreset")
+
+    page.route("**/v1/videos", lose, times=1)
+    visitor.expected.append("ERR_CONNECTION_RESET")
+    page.get_by_role("button", name="重试").click()
+    expect(page.get_by_role("alert")).to_contain_text("任务可能已经创建")
+    expect(page.get_by_role("article", name="一只小狗")).to_have_count(1)
+    page.get_by_role("button", name="生成视频").click()
+    expect(page.get_by_text("已提交，进度见")).to_be_visible()
+    button = page.get_by_role("button", name="生成视频")
+    expect(button).not_to_have_attribute("aria-disabled", "true")  # it is held for a moment
+    button.click()
+    expect(page.get_by_text("已提交，进度见")).to_be_visible()
+    keys = [one.headers["idempotency-key"] for one in sent]
+    assert len(keys) == 3
+    assert keys[0] == keys[1] != keys[2]
 
 
 def test_files_are_checked_before_they_are_sent(signed_in):
@@ -56,6 +127,8 @@ def test_files_are_checked_before_they_are_sent(signed_in):
     expect(page.get_by_text("at most 30 MB each").first).to_be_visible()
     frame.set_input_files({"name": "small.png", "mimeType": "image/png", "buffer": png(20, 20)})
     expect(page.get_by_role("alert")).to_contain_text("shorter side at least 300 px")
+    frame.set_input_files({"name": "corrupt.png", "mimeType": "image/png", "buffer": b"no picture"})
+    expect(page.get_by_role("alert")).to_contain_text("corrupt.png does not fit: it cannot be opened")
     frame.set_input_files({"name": "first.png", "mimeType": "image/png", "buffer": png(640, 400)})
     expect(page.get_by_role("alert")).to_have_count(0)
     page.get_by_role("button", name="Make the video").click()
@@ -70,4 +143,13 @@ def test_files_are_checked_before_they_are_sent(signed_in):
     expect(card).to_have_attribute("data-status", "failed")
     expect(card).to_contain_text("Not charged")
     visitor.picture("video-failed")
+    page.goto(PAGE)
+    expect(
+        page.get_by_role("combobox", name="Model").locator("option", has_text="Seedance 2.0 · We Token AI · 5 s ≈ ¥")
+    ).to_have_count(1)
+    card.get_by_role("button", name="Reuse settings").click()
+    expect(page.get_by_text("The task's settings and files are filled in.")).to_be_visible()
+    again = page.get_by_role("listitem").filter(has_text="first_frame-1.png").locator("img")
+    expect(again).to_be_visible()
+    expect(again).to_have_js_property("naturalWidth", 640)
     assert list(visitor.axe()) == []

@@ -85,13 +85,13 @@ async def test_what_was_given_can_be_given_again_while_it_is_kept(place: Place) 
     submitted = await place.market.submit(llmid=I2V, image1_file=a_file())
     (media,) = submitted.task.request.media
     (given,) = (await place.get(f"/api/tasks/{submitted.task.id}"))["parameters"]["files"]
-    assert (given["role"], given["media_type"], given["seconds"]) == ("first_frame", "image/jpeg", None)
+    assert (given["role"], given["media_type"], given["seconds"]) == ("first_frame", "image/png", None)
     kept = await place.market.store.read(lambda tx: tx.artifacts.get(media.artifact_id))
     assert kept is not None
     assert given["url"] == f"https://ai.example.com/idfile?path={kept.path}"
-    place.market.clock.advance(kept.expires_at - place.market.clock.unix())
+    await place.market.store.write(lambda tx: tx.artifacts.expire(submitted.task.id, place.market.clock.unix()))
     (given,) = (await place.get(f"/api/tasks/{submitted.task.id}"))["parameters"]["files"]
-    assert (given["url"], given["media_type"]) == (None, "image/jpeg")
+    assert (given["url"], given["media_type"]) == (None, "image/png")
 
 
 async def test_tasks_under_way_and_failed_ones(place: Place) -> None:

@@ -3127,6 +3127,16 @@ export interface components {
              */
             role: string;
             /**
+             * Url
+             * @description Where it is, to be given again; null once it is not kept.
+             */
+            url: string | null;
+            /**
+             * Media Type
+             * @description Null of a file in the provider's library.
+             */
+            media_type: string | null;
+            /**
              * Seconds
              * @description Of a clip.
              */
@@ -3729,6 +3739,26 @@ export interface components {
             deleted: true;
         };
         /**
+         * VideoExample
+         * @description A usual video, and about what it costs.
+         */
+        VideoExample: {
+            /** Model */
+            model: string;
+            /**
+             * Resolution
+             * @description Empty if the model has none to choose from.
+             */
+            resolution: string;
+            /** Seconds */
+            seconds: number;
+            /**
+             * Amount
+             * @description An estimate; what a request can cost at most, `/llmage/v1/video/quotes` tells.
+             */
+            amount: string;
+        };
+        /**
          * VideoGeneration
          * @description A task was made.
          */
@@ -3941,6 +3971,16 @@ export interface components {
                     [key: string]: string;
                 };
             };
+            /**
+             * Examples
+             * @description Of each resolution of the first model, the cheapest first.
+             */
+            examples: components["schemas"]["VideoExample"][];
+            /**
+             * Expected Seconds
+             * @description How long a video usually takes; null if nobody has said.
+             */
+            expected_seconds: number | null;
         };
         /**
          * VideoDetails

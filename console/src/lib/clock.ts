@@ -15,3 +15,14 @@ export function useSecondsUntil(moment: number | null): number {
   }, [left, now]);
   return left;
 }
+
+/** Whole seconds since a moment in milliseconds, while there is one; clocks that differ make no negative ones. */
+export function useSecondsSince(moment: number | null): number {
+  const [now, setNow] = useState(Date.now);
+  useEffect(() => {
+    if (moment === null) return;
+    const timer = setInterval(() => setNow(Date.now()), 1000);
+    return () => clearInterval(timer);
+  }, [moment]);
+  return moment === null ? 0 : Math.max(0, Math.floor((now - moment) / 1000));
+}

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { decimal, exactYuan, nanos, parseYuan, sum, wholeYuan, yuan } from "@/lib/money";
+import { decimal, exactYuan, nanos, parseYuan, roundedUp, sum, wholeYuan, yuan } from "@/lib/money";
 
 describe("amounts", () => {
   it("are whole nano-yuan both ways", () => {
@@ -17,6 +17,9 @@ describe("amounts", () => {
     expect(yuan("-3")).toBe("−¥3.00");
     expect(yuan("3", { sign: true })).toBe("+¥3.00");
     expect(yuan("0", { sign: true })).toBe("¥0.00");
+  });
+  it("are rounded up to the fen where a glance is enough", () => {
+    expect(["9.423536", "9.42", "9.430000001", "0.0012", "0", "-1.239"].map(roundedUp)).toEqual(["¥9.43", "¥9.42", "¥9.44", "¥0.0012", "¥0.00", "−¥1.239"]);
   });
   it("are read as people type them", () => {
     expect(parseYuan(" ¥1,000.50 ")).toBe("1000.5");

@@ -52,6 +52,14 @@ export function exactYuan(amount: string): string {
 
 const grouped = (whole: string): string => whole.replace(/\B(?=(\d{3})+$)/g, ",");
 
+const FEN = 10_000_000n;
+
+/** An amount for a glance: to the fen, rounded up, so that it is never more than it says; below one fen with every digit. */
+export function roundedUp(amount: string): string {
+  const value = nanos(amount);
+  return yuan(value < FEN ? amount : decimal(((value + FEN - 1n) / FEN) * FEN));
+}
+
 /** What somebody has typed, as the API wants it; null if it is no amount. */
 export function parseYuan(typed: string): string | null {
   const text = typed.trim().replace(/^[¥￥]\s*/, "").replaceAll(",", "");

@@ -7,6 +7,7 @@ import { CodeExamples } from "@/pages/models/CodeExamples";
 import { Files, Limits, Sizes } from "@/pages/models/LimitTables";
 import { OperationIcon } from "@/pages/models/OperationIcon";
 import { ParameterTable } from "@/pages/models/ParameterTable";
+import { ExampleList } from "@/pages/models/PriceLine";
 import { PriceTable } from "@/pages/models/PriceTable";
 import { useNames } from "@/pages/models/names";
 import { useTitle } from "@/lib/title";
@@ -52,6 +53,7 @@ function Whole({ model }: { model: Model }) {
       <div className="grid gap-8 lg:grid-cols-[minmax(0,1fr)_minmax(0,22rem)]">
         <div className="flex min-w-0 flex-col gap-10">
           <Part title={t("price")}>
+            <ExampleList model={model} />
             <PriceTable price={model.price} />
           </Part>
           <Part title={t("code")}>

@@ -18,16 +18,17 @@ export function Page() {
   const filters = useFilters();
   const found = useModels();
   const all = found.data ?? [];
+  const providers = choices(all, (model) => [model.provider]);
   const wanted: Wanted = {
     text: filters.get("q") ?? "",
     operation: filters.pick("operation", OPERATIONS),
-    provider: filters.get("provider"),
-    capability: filters.get("capability"),
+    provider: filters.pick("provider", providers),
+    capability: filters.pick("capability", choices(all, (model) => model.capabilities)),
   };
-  const shown = inOrder(all.filter((model) => isWanted(model, wanted)));
+  const order = filters.pick("sort", ["price"]) ?? "name";
+  const shown = inOrder(all.filter((model) => isWanted(model, wanted)), order);
   const clear = () => filters.change({ q: null, operation: null, provider: null, capability: null });
   const operations = [["", t("all")], ...OPERATIONS.map((one) => [one, names.operation(one)] as const)] as const;
-  const providers = choices(all, (model) => [model.provider]);
   const capabilities = choices(
     all.filter((model) => wanted.operation === null || isWanted(model, { ...wanted, text: "", provider: null, capability: null })),
     (model) => model.capabilities,
@@ -44,7 +45,7 @@ export function Page() {
             onChange={(operation) => filters.change({ operation, capability: null })}
           />
         </div>
-        <div className="grid gap-3 sm:grid-cols-[minmax(0,2fr)_minmax(0,1fr)_minmax(0,1fr)]">
+        <div className="grid gap-3 sm:grid-cols-2 lg:grid-cols-[minmax(0,2fr)_repeat(3,minmax(0,1fr))]">
           <DraftField
             label={t("search")}
             type="search"
@@ -63,6 +64,15 @@ export function Page() {
             value={wanted.capability ?? ""}
             options={[["", t("anyCapability")], ...capabilities.map((one) => [one, names.capability(one)] as const)]}
             onChange={(event) => filters.change({ capability: event.target.value })}
+          />
+          <SelectField
+            label={t("sort")}
+            value={order}
+            options={[
+              ["name", t("byName")],
+              ["price", t("byPrice")],
+            ]}
+            onChange={(event) => filters.change({ sort: event.target.value === "name" ? null : event.target.value })}
           />
         </div>
       </search>

@@ -1,12 +1,14 @@
 import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { Link, useSearchParams } from "react-router";
-import { api, call } from "@/api/client";
 import { useModels } from "@/api/models";
 import { useTexts } from "@/i18n";
-import { useNames } from "@/pages/models/names";
-import { typedOf, type Uploads } from "@/pages/video/request";
+import { byCost } from "@/pages/models/prices";
+import { OfferChoice } from "@/pages/video/OfferChoice";
+import type { Draft, Uploads } from "@/pages/video/request";
+import { fetchEarlier, reusedIn } from "@/pages/video/reuse";
 import { TaskCard } from "@/pages/video/TaskCard";
+import { thriftyOf } from "@/pages/video/thrift";
 import { useVideos, type Video } from "@/pages/video/useVideos";
 import { VideoForm } from "@/pages/video/VideoForm";
 import { paths } from "@/paths";
@@ -14,11 +16,11 @@ import { BookChoice, useAccess } from "@/playground/BookChoice";
 import type { Access } from "@/playground/key";
 import { type Offer, offerNamed } from "@/playground/offers";
 import { useTyped } from "@/playground/useTyped";
+import { Button } from "@/ui/Button";
 import { Card, Empty, PageHead, Skeleton } from "@/ui/Card";
-import { SelectField } from "@/ui/Field";
 import { Problem } from "@/ui/Problem";
 
-/** In this order they are shown, and a name that several offers share means the first. */
+/** In this order they are shown, the cheapest first; a name that several offers share means the first. */
 const KINDS = ["text_to_video", "image_to_video", "reference_to_video"];
 
 export function Page() {
@@ -26,19 +28,27 @@ export function Page() {
   const models = useModels();
   if (models.isError) return <Problem error={models.error} onRetry={() => void models.refetch()} />;
   if (!models.data) return <Skeleton className="h-96 w-full" />;
-  const offers = models.data.filter((one) => one.video).toSorted((a, b) => KINDS.indexOf(a.operation) - KINDS.indexOf(b.operation));
+  const offers = models.data.filter((one) => one.video).toSorted((a, b) => KINDS.indexOf(a.operation) - KINDS.indexOf(b.operation) || byCost(a, b));
   if (!offers.length) return <Empty title={t("noModels")}>{t("noModelsHint")}</Empty>;
   return <Making offers={offers} />;
 }
 
 /** A task whose settings the address asks to use again. */
-function useTaskOf(id: string | null) {
+function useEarlier(id: string | null) {
   return useQuery({
     queryKey: ["tasks", id, "reuse"],
-    queryFn: () => call(() => api.GET("/api/tasks/{task_id}", { params: { path: { task_id: id ?? "" } } })),
+    queryFn: ({ signal }) => fetchEarlier(id ?? "", signal),
     enabled: id !== null,
     staleTime: Infinity,
   });
+}
+
+/** A draft, and what was there before an earlier task took its place. */
+interface Replaced {
+  task: string;
+  before: { draft: Draft; llmid: string };
+  gone: readonly string[];
+  hasFiles: boolean;
 }
 
 function Making({ offers }: { offers: readonly Offer[] }) {
@@ -48,14 +58,22 @@ function Making({ offers }: { offers: readonly Offer[] }) {
   const [typed, setTyped, keepTyped] = useTyped();
   const [uploads, setUploads] = useState<Uploads>({});
   const [warnings, setWarnings] = useState<ReadonlyMap<string, readonly string[]>>(new Map());
-  const [applied, setApplied] = useState<string | null>(null);
-  const from = useTaskOf(search.get("from"));
+  const [replaced, setReplaced] = useState<Replaced | null>(null);
+  const previous = useRef("");
+  const fromId = search.get("from");
+  const from = useEarlier(fromId);
   const offer = offerNamed(offers, search.get("model") ?? "") ?? offers[0];
+  const earlier = from.data;
+  useEffect(() => {
+    if (!earlier || !offer || earlier.id === replaced?.task) return;
+    const reused = reusedIn(offer, earlier);
+    const before = { draft: { typed, uploads }, llmid: previous.current || offer.llmid };
+    setReplaced({ task: earlier.id, before, gone: reused.gone, hasFiles: Object.keys(reused.uploads).length > 0 });
+    setTyped(reused.typed);
+    setUploads(reused.uploads);
+  }, [earlier, offer, replaced, typed, uploads, setTyped]);
   if (!offer) return null;
-  if (from.data && from.data.id !== applied) {
-    setApplied(from.data.id);
-    setTyped(typedOf(from.data.parameters, offer));
-  }
+  const draft: Draft = { typed: { ...thriftyOf(offer), ...typed }, uploads };
 
   function go(changes: Record<string, string | null>): void {
     setSearch(
@@ -76,12 +94,27 @@ function Making({ offers }: { offers: readonly Offer[] }) {
           <Card className="flex min-w-0 flex-col gap-5">
             <OfferChoice offers={offers} offer={offer} onChoose={(llmid) => go({ model: llmid, from: null })} />
             {from.isError && <Problem error={from.error} onRetry={() => void from.refetch()} />}
+            {replaced && replaced.task === fromId && (
+              <div role="status" className="flex flex-wrap items-center justify-between gap-2 rounded-control bg-accent-soft px-3 py-1.5 text-sm">
+                {t(replaced.hasFiles ? "reusedFiles" : "reused")}
+                <Button
+                  tone="quiet"
+                  onClick={() => {
+                    setTyped(replaced.before.draft.typed);
+                    setUploads(replaced.before.draft.uploads);
+                    go({ model: replaced.before.llmid, from: null });
+                  }}
+                >
+                  {t("undo")}
+                </Button>
+              </div>
+            )}
             <VideoForm
-              {...{ access, offer }}
-              draft={{ typed, uploads }}
-              onDraft={(draft) => {
-                setTyped(draft.typed);
-                setUploads(draft.uploads);
+              {...{ access, offer, draft }}
+              gone={replaced?.task === fromId ? (replaced?.gone ?? []) : []}
+              onDraft={(changed) => {
+                setTyped(changed.typed);
+                setUploads(changed.uploads);
               }}
               onLeave={keepTyped}
               onMade={(video) => setWarnings(new Map(warnings).set(video.id, video.yuanjing.warnings))}
@@ -95,31 +128,13 @@ function Making({ offers }: { offers: readonly Offer[] }) {
           access={access}
           warnings={warnings}
           onReuse={(video) => {
-            setApplied(null);
+            previous.current = offer.llmid;
+            if (replaced?.task === video.id) setReplaced(null); // once more
             go({ model: video.yuanjing.requested_llmid, from: video.id });
           }}
         />
       </div>
     </>
-  );
-}
-
-interface OfferChoiceProps {
-  offers: readonly Offer[];
-  offer: Offer;
-  onChoose: (llmid: string) => void;
-}
-
-function OfferChoice({ offers, offer, onChoose }: OfferChoiceProps) {
-  const t = useTexts("video");
-  const names = useNames();
-  return (
-    <SelectField
-      label={t("offer")}
-      value={offer.llmid}
-      onChange={(event) => onChoose(event.target.value)}
-      options={offers.map((one) => [one.llmid, `${names.operation(one.operation)} · ${names.label(one.label)}`])}
-    />
   );
 }
 

@@ -3,7 +3,7 @@ import { useBalance } from "@/api/finance";
 import { useSession } from "@/api/session";
 import { useTexts } from "@/i18n";
 import { yuan } from "@/lib/money";
-import { ago } from "@/lib/time";
+import { moment } from "@/lib/time";
 import { paths } from "@/paths";
 import { type Access, type Book, usePlaygroundKey } from "@/playground/key";
 import { SelectField } from "@/ui/Field";
@@ -46,7 +46,7 @@ export function BookChoice({ access }: { access: Access }) {
         ]}
       />
       <p role="status" className="text-xs text-faint">
-        {key ? t(key.isReplacement ? "keyReplaced" : "keyMade", { prefix: key.prefix, until: ago(key.expiresAt) }) : t("keyComing")}{" "}
+        {key ? t(key.isReplacement ? "keyReplaced" : "keyMade", { prefix: key.prefix, until: moment(key.expiresAt) }) : t("keyComing")}{" "}
         <Link to={paths.keys()} className="underline">
           {t("manageKeys")}
         </Link>

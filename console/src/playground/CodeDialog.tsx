@@ -15,18 +15,19 @@ export function CodeButton({ request }: { request: () => CodeRequest }) {
         {t("code")}
       </Button>
       <Dialog isOpen={shown !== null} onClose={() => setShown(null)} title={t("code")} isWide>
-        {shown && <CodeTabs request={shown} />}
+        {shown && <CodeTabs requests={[shown]} />}
       </Dialog>
     </>
   );
 }
 
-/** A request as a program, in a language of one's choice. */
-export function CodeTabs({ request }: { request: CodeRequest }) {
+/** Requests that belong together as programs, in a language of one's choice. */
+export function CodeTabs({ requests }: { requests: readonly CodeRequest[] }) {
   const t = useTexts("playground");
   const [language, setLanguage] = useState<Language>("curl");
-  const text = codeOf(request, language, location.origin);
-  const hasFiles = text.includes("…") || request.form?.some(([, , isFile]) => isFile);
+  const texts = requests.map((one) => codeOf(one, language, location.origin));
+  const hasFiles = texts.some((one) => one.includes("…")) || requests.some((one) => one.form?.some(([, , isFile]) => isFile));
+  const label = LANGUAGES.find(([name]) => name === language)?.[1] ?? language;
   return (
     <>
       <div role="group" aria-label={t("language")} className="flex flex-wrap gap-1">
@@ -36,7 +37,9 @@ export function CodeTabs({ request }: { request: CodeRequest }) {
           </Button>
         ))}
       </div>
-      <Code text={text} label={LANGUAGES.find(([name]) => name === language)?.[1] ?? language} />
+      {requests.map(({ method, path }, index) => (
+        <Code key={`${method} ${path}`} text={texts[index] ?? ""} label={requests.length > 1 ? `${label} · ${method} ${path}` : label} />
+      ))}
       <p className="text-sm text-muted">
         {t("codeHint")} {hasFiles && t("codeFiles")}
       </p>

@@ -28,7 +28,7 @@ export function SchemaField({ field, typed, onType, problem = null }: SchemaFiel
     label: `${labelOf(field, language)}${isOptional ? ` (${common("optional")})` : ""}`,
     problem: own ?? problem,
     required: field.isRequired,
-    value: typed,
+    value: field.enum && typed === String(field.default) ? "" : typed, // the default's own option has no value
   };
   const open = field.default === undefined ? t("modelChooses") : `${shownValue(field.default, t)} (${t("usesDefault")})`;
 

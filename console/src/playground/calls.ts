@@ -10,6 +10,8 @@ export interface Asked {
   json?: unknown;
   form?: FormData;
   signal?: AbortSignal;
+  /** With the same one, the same is not made twice. */
+  idempotencyKey?: string;
 }
 
 const REFUSED = 401;
@@ -23,8 +25,9 @@ export async function ask(access: Access, asked: Asked): Promise<Response> {
   throw toApiError(answer, await bodyOf(answer));
 }
 
-async function send(key: string, { method, path, json, form, signal }: Asked): Promise<Response> {
+async function send(key: string, { method, path, json, form, signal, idempotencyKey }: Asked): Promise<Response> {
   const headers: Record<string, string> = { authorization: `Bearer ${key}` };
+  if (idempotencyKey !== undefined) headers["idempotency-key"] = idempotencyKey;
   if (json !== undefined) headers["content-type"] = "application/json";
   const body = json === undefined ? (form ?? null) : JSON.stringify(json);
   try {

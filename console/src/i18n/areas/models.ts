@@ -46,6 +46,11 @@ export const models = area({
   videoTokens: ["{{per}} 视频 tokens", "{{per}} video tokens"],
   provider_credits: ["供应商积分", "provider credit"],
   per: ["/ {{unit}}", "per {{unit}}"],
+  length: ["{{seconds}} 秒", "{{seconds}} s"],
+  examples: ["{{seconds}} 秒视频：{{amounts}}", "A video of {{seconds}} s: {{amounts}}"],
+  sort: ["排序", "Order"],
+  byName: ["按类型和名称", "By operation and name"],
+  byPrice: ["价格从低到高", "Cheapest first"],
   tryIt: ["立即体验", "Try it"],
   price: ["价格", "Price"],
   priceLead: [

@@ -2,7 +2,7 @@ import { Link } from "react-router";
 import type { Model } from "@/api/models";
 import { useLanguage, useTexts } from "@/i18n";
 import { OperationIcon } from "@/pages/models/OperationIcon";
-import { PriceLine } from "@/pages/models/PriceLine";
+import { ExampleLine, PriceLine } from "@/pages/models/PriceLine";
 import { useNames } from "@/pages/models/names";
 import { paths } from "@/paths";
 import { Badge, Skeleton } from "@/ui/Card";
@@ -41,6 +41,7 @@ export function ModelCard({ model }: { model: Model }) {
         </ul>
       )}
       <div className="mt-auto flex flex-col gap-2 border-t border-line pt-3">
+        {model.video && <ExampleLine model={model} />}
         <PriceLine price={model.price} />
         <code className="truncate font-mono text-xs text-faint">{model.model}</code>
       </div>

@@ -1,8 +1,31 @@
-import type { ModelPrice } from "@/api/models";
+import type { Model, ModelPrice } from "@/api/models";
 import { useLanguage, useTexts } from "@/i18n";
-import { yuan } from "@/lib/money";
-import { inBrief } from "@/pages/models/prices";
+import { roundedUp, yuan } from "@/lib/money";
+import { exampleOf, inBrief } from "@/pages/models/prices";
 import { useUnit } from "@/pages/models/units";
+
+/** About what a usual video costs, which can be compared whatever the price counts. */
+export function ExampleLine({ model }: { model: Model }) {
+  const t = useTexts("models");
+  const example = exampleOf(model);
+  if (example === undefined) return null;
+  const video = [t("length", { seconds: example.seconds }), example.resolution].filter(Boolean).join(" ");
+  return (
+    <p className="text-sm text-muted">
+      {video} ≈ <span className="text-base font-semibold text-ink tabular-nums">{roundedUp(example.amount)}</span>
+    </p>
+  );
+}
+
+/** Likewise of each resolution. */
+export function ExampleList({ model }: { model: Model }) {
+  const t = useTexts("models");
+  const examples = model.video?.examples ?? [];
+  if (examples.length === 0) return null;
+  const seconds = examples[0]?.seconds ?? 0;
+  const each = examples.map((one) => `${one.resolution} ≈ ${roundedUp(one.amount)}`.trim());
+  return <p className="mb-3 text-sm">{t("examples", { seconds, amounts: each.join(" · ") })}</p>;
+}
 
 /** A price in one line: the lowest rates. */
 export function PriceLine({ price }: { price: ModelPrice }) {

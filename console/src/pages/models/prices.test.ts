@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Model } from "@/api/models";
-import { inBrief, inOrder, isWanted, type Wanted } from "@/pages/models/prices";
+import { exampleOf, inBrief, inOrder, isWanted, type Wanted } from "@/pages/models/prices";
 
 const price = {
   id: "price_1",
@@ -52,6 +52,28 @@ describe("a price in brief", () => {
     expect(inBrief({ ...price, rates })).toEqual({ rate: "0.90", meter: "video_seconds", per: 1, isFrom: true });
     const credits = [{ ...rate, meter: "provider_credits", rate: "0.0355" }];
     expect(inBrief({ ...price, rates: credits })).toMatchObject({ rate: "0.0355", isFrom: false });
+  });
+});
+
+const details = { family: "", models: [], media: [], needs_any_of: [], sizes: {}, expected_seconds: null };
+const filmed = (label: string, ...amounts: [resolution: string, amount: string][]): Model => ({
+  ...model,
+  label,
+  operation: "text_to_video",
+  video: { ...details, examples: amounts.map(([resolution, amount]) => ({ model: label, resolution, seconds: 5, amount })) },
+});
+
+describe("models by price", () => {
+  it("are compared by a video of the usual size", () => {
+    const both = filmed("A", ["480p", "1.00"], ["720p", "2.00"]);
+    expect([exampleOf(both)?.amount, exampleOf(filmed("B", ["540p", "1.50"]))?.amount, exampleOf(model)]).toEqual(["2.00", "1.50", undefined]);
+  });
+  it("come in the order of it, chat first, and last what has no price", () => {
+    const tiers = [{ ...tier, input: "1", output: "2" }];
+    const chats = [model, { ...model, label: "Cheap", price: { ...price, tiers } }, { ...model, label: "Dear", price: { ...price, tiers: [{ ...tier, input: "2", output: "10" }] } }];
+    const videos = [filmed("A", ["720p", "10.00"]), filmed("B", ["480p", "1.00"], ["720p", "9.00"])];
+    expect(inOrder([...videos, ...chats], "price").map((one) => one.label)).toEqual(["Cheap", "Dear", "Qwen3 Max", "B", "A"]);
+    expect(inOrder(videos).map((one) => one.label)).toEqual(["A", "B"]);
   });
 });
 

@@ -34,6 +34,31 @@ export function inBrief(price: ModelPrice): PriceInBrief {
   return { rate, meter: first.meter, per: first.per, isFrom: price.rates.length > 1 };
 }
 
+type Example = NonNullable<Model["video"]>["examples"][number];
+
+const USUAL_TIER = "720p";
+
+/** The video by which offers are compared: of the usual size where it is made, else the cheapest. */
+export function exampleOf(model: Model): Example | undefined {
+  const examples = model.video?.examples ?? [];
+  return examples.find((one) => one.resolution === USUAL_TIER) ?? examples[0];
+}
+
+/** What models are sorted by: of chat both rates together, of videos the example; those without a price come last. */
+function costOf(model: Model): bigint | null {
+  const { input, output } = inBrief(model.price);
+  if (input !== undefined && output !== undefined) return nanos(input) + nanos(output);
+  const example = exampleOf(model);
+  return example === undefined ? null : nanos(example.amount);
+}
+
+/** The cheaper one first. */
+export function byCost(a: Model, b: Model): number {
+  const [one, other] = [costOf(a), costOf(b)];
+  if (one === null || other === null) return Number(one === null) - Number(other === null);
+  return one < other ? -1 : Number(one > other);
+}
+
 export interface Wanted {
   text: string;
   operation: string | null;
@@ -64,9 +89,12 @@ export function isWanted(model: Model, { text, operation, provider, capability }
 
 const RANK = (model: Model): number => OPERATIONS.findIndex((one) => one === model.operation);
 
-/** By operation, then as people read names. */
-export function inOrder(models: readonly Model[]): Model[] {
-  return models.toSorted((a, b) => RANK(a) - RANK(b) || a.label.localeCompare(b.label));
+const isVideo = (model: Model): number => Number(model.operation !== "chat");
+
+/** By operation, then as people read names; or chat and then videos, each by price. */
+export function inOrder(models: readonly Model[], order: "name" | "price" = "name"): Model[] {
+  const byName = (a: Model, b: Model): number => RANK(a) - RANK(b) || a.label.localeCompare(b.label);
+  return models.toSorted((a, b) => (order === "price" ? isVideo(a) - isVideo(b) || byCost(a, b) : 0) || byName(a, b));
 }
 
 /** What can be chosen, each once. */

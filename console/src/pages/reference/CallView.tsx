@@ -36,7 +36,7 @@ export function CallView({ call, reader }: { call: Call; reader: SchemaReader })
       </header>
       {request && (
         <Part title={t("code")}>
-          <CodeTabs request={request} />
+          <CodeTabs requests={[request]} />
         </Part>
       )}
       {parameters.length > 0 && (

@@ -3,10 +3,12 @@ import { Link } from "react-router";
 import { useTexts } from "@/i18n";
 import { yuan } from "@/lib/money";
 import { ago } from "@/lib/time";
+import { Warnings } from "@/pages/video/Ceiling";
+import { Progress } from "@/pages/video/Progress";
+import { local } from "@/pages/video/reuse";
+import { TaskCode } from "@/pages/video/TaskCode";
 import { isUnderWay, useCancel, type Video } from "@/pages/video/useVideos";
-import { Warnings } from "@/pages/video/VideoForm";
 import { paths } from "@/paths";
-import { CodeButton } from "@/playground/CodeDialog";
 import type { Access } from "@/playground/key";
 import { Button, buttonClass } from "@/ui/Button";
 import { Badge } from "@/ui/Card";
@@ -15,12 +17,6 @@ import { Problem } from "@/ui/Problem";
 import { taskWords } from "@/ui/problemWords";
 
 const TONES = { queued: "plain", in_progress: "accent", completed: "good", failed: "bad" } as const;
-
-/** The address on this origin: the policy of pages lets no other be played. */
-export function local(url: string): string {
-  const { pathname, search } = new URL(url, location.origin);
-  return `${pathname}${search}`;
-}
 
 interface TaskCardProps {
   access: Access;
@@ -56,7 +52,7 @@ export function TaskCard({ access, video, warnings, onReuse }: TaskCardProps) {
         <Link to={paths.task(video.id)} className={buttonClass("quiet")}>
           {t("details")}
         </Link>
-        <CodeButton request={() => ({ method: "GET", path: `/v1/videos/${video.id}` })} />
+        <TaskCode video={video} />
         {isUnderWay(video) && <Cancel access={access} id={video.id} />}
       </div>
     </article>
@@ -66,7 +62,7 @@ export function TaskCard({ access, video, warnings, onReuse }: TaskCardProps) {
 /** The player, or how far it is. */
 function Screen({ video }: { video: Video }) {
   const t = useTexts("video");
-  const { video_url: url, thumbnail_url: cover, seconds_left: left } = video.yuanjing;
+  const { video_url: url, thumbnail_url: cover } = video.yuanjing;
   if (url)
     return (
       <video
@@ -83,15 +79,7 @@ function Screen({ video }: { video: Video }) {
     return video.status === "completed" ? (
       <p className="grid aspect-video place-items-center rounded-control bg-sunken text-sm text-muted">{t("gone")}</p>
     ) : null;
-  return (
-    <div className="flex aspect-video flex-col justify-end gap-2 rounded-control bg-sunken p-4">
-      <p role="status" className="flex justify-between gap-3 text-sm text-muted">
-        <span>{t(video.status)}</span>
-        <span>{left ? t("left", { seconds: left }) : ""}</span>
-      </p>
-      <progress aria-label={t("progress")} max={100} value={video.progress || undefined} className="progress-bar" />
-    </div>
-  );
+  return <Progress video={video} />;
 }
 
 function Files({ video }: { video: Video }) {

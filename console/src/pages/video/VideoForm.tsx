@@ -1,10 +1,11 @@
-import { type FormEvent, useState } from "react";
+import { type FormEvent, type ReactNode, useEffect, useRef, useState } from "react";
 import { flushSync } from "react-dom";
+import { OfflineError } from "@/api/errors";
 import { useLanguage, useTexts } from "@/i18n";
-import { yuan } from "@/lib/money";
-import { codeRequest, type Draft, missingAnyOf, openFields, type Upload, videoFields } from "@/pages/video/request";
+import { Ceiling } from "@/pages/video/Ceiling";
+import { codeRequest, type Draft, missingAnyOf, openFields, type Upload, videoFields, wrongFields } from "@/pages/video/request";
 import { UploadField } from "@/pages/video/UploadField";
-import { useQuote, useSubmit, type Video } from "@/pages/video/useVideos";
+import { useSubmit, type Video } from "@/pages/video/useVideos";
 import { CallProblem } from "@/playground/CallProblem";
 import { CodeButton } from "@/playground/CodeDialog";
 import type { Access } from "@/playground/key";
@@ -12,12 +13,16 @@ import type { Offer } from "@/playground/offers";
 import { SchemaField } from "@/playground/SchemaFields";
 import { type Field, kindOf, labelOf } from "@/playground/schema";
 import { Button } from "@/ui/Button";
-import { Problem, problemOf } from "@/ui/Problem";
+import { problemOf } from "@/ui/Problem";
+
+const HOLD_MS = 1_500; // a second press of a double click asks for nothing
 
 interface VideoFormProps {
   access: Access;
   offer: Offer;
   draft: Draft;
+  /** Fields whose file of an earlier task is not kept any more. */
+  gone: readonly string[];
   onDraft: (draft: Draft) => void;
   onMade: (video: Video) => void;
   /** Somebody has left a field. */
@@ -25,26 +30,36 @@ interface VideoFormProps {
 }
 
 /** What the offer takes, made from its schema; what it would cost at most; and the button. */
-export function VideoForm({ access, offer, draft, onDraft, onMade, onLeave }: VideoFormProps) {
+export function VideoForm({ access, offer, draft, gone, onDraft, onMade, onLeave }: VideoFormProps) {
   const t = useTexts("video");
-  const words = useTexts("playground");
   const [isTried, setTried] = useState(false);
+  const [isHeld, hold] = useHold();
+  const form = useRef<HTMLFormElement>(null);
   const fields = videoFields(offer, draft);
   const open = openFields(fields, draft);
+  const wrong = wrongFields(open, draft);
   const anyOf = missingAnyOf(offer, draft);
   const isWhole = open.every((one) => one.name === "prompt") && !anyOf.length; // a price does not depend on words
   const submit = useSubmit(access);
 
   function send(event: FormEvent<HTMLFormElement>): void {
     event.preventDefault();
-    flushSync(() => setTried(true)); // what is missing is marked before one is led there
+    if (isHeld || submit.isPending) return;
+    flushSync(() => setTried(true)); // what is missing is marked, and to be seen, before one is led there
     if (open.length || anyOf.length) return event.currentTarget.querySelector<HTMLElement>("[aria-invalid]")?.focus();
-    submit.mutate({ offer, fields, draft }, { onSuccess: onMade });
+    submit.mutate({ offer, fields, draft }, { onSuccess: (video) => (hold(), onMade(video)) });
+  }
+
+  function type(field: Field, text: string): void {
+    // a default that was chosen is told, since the form may begin with something else
+    const value = text === "" && kindOf(field) === "choice" && field.default !== undefined ? String(field.default) : text;
+    onDraft({ ...draft, typed: { ...draft.typed, [field.name]: value } });
   }
 
   const control = (field: Field) => {
-    const isMissing = isTried && open.includes(field);
-    const problem = isMissing ? t("required") : problemOf(submit.error, field.name);
+    const isMissing = isTried && open.includes(field) && !wrong.includes(field);
+    const isGone = gone.includes(field.name) && !draft.uploads[field.name]?.length;
+    const problem = isGone ? t("fileGone") : isMissing ? t("required") : problemOf(submit.error, field.name);
     const limits = offer.video?.media.find((one) => one.field === field.name);
     return limits ? (
       <UploadField
@@ -54,12 +69,7 @@ export function VideoForm({ access, offer, draft, onDraft, onMade, onLeave }: Vi
         onChange={(uploads: readonly Upload[]) => onDraft({ ...draft, uploads: { ...draft.uploads, [field.name]: uploads } })}
       />
     ) : (
-      <SchemaField
-        key={field.name}
-        {...{ field, problem }}
-        typed={draft.typed[field.name] ?? ""}
-        onType={(text) => onDraft({ ...draft, typed: { ...draft.typed, [field.name]: text } })}
-      />
+      <SchemaField key={field.name} {...{ field, problem }} typed={draft.typed[field.name] ?? ""} onType={(text) => type(field, text)} />
     );
   };
 
@@ -68,26 +78,69 @@ export function VideoForm({ access, offer, draft, onDraft, onMade, onLeave }: Vi
   const advanced = shown.filter((one) => one["x-advanced"]);
   const isTold = shown.some((one) => problemOf(submit.error, one.name));
   return (
-    <form onSubmit={send} onBlur={onLeave} noValidate className="flex flex-col gap-5">
+    <form ref={form} onSubmit={send} onBlur={onLeave} noValidate className="flex flex-col gap-5">
       {plain.filter((one) => !isShort(one)).map(control)}
+      {!draft.typed["prompt"] && (
+        <Button tone="quiet" className="-mt-4 self-start" onClick={() => onDraft({ ...draft, typed: { ...draft.typed, prompt: t("example") } })}>
+          {t("tryExample")}
+        </Button>
+      )}
       <div className="grid gap-4 sm:grid-cols-2">{plain.filter(isShort).map(control)}</div>
       {advanced.length > 0 && (
-        <details>
-          <summary className="cursor-pointer text-sm font-medium text-muted">{words("advanced")}</summary>
-          <div className="mt-4 flex flex-col gap-4">{advanced.map(control)}</div>
-        </details>
+        <Advanced isNeeded={advanced.some((one) => wrong.includes(one) || (isTried && open.includes(one)))}>{advanced.map(control)}</Advanced>
       )}
       {isTried && anyOf.length > 0 && <AnyOf names={anyOf} fields={fields} />}
-      <Ceiling {...{ access, offer, fields, draft, isWhole }} />
-      {submit.isError && !isTold && <CallProblem access={access} error={submit.error} />}
+      <Ceiling {...{ access, offer, fields, draft }} lack={isWhole ? null : wrong.length ? "invalid" : "missing"} />
+      {submit.error instanceof OfflineError ? (
+        <p role="alert" className="rounded-card bg-warn-soft px-4 py-3 text-sm">
+          {t("mayBeMade")}
+        </p>
+      ) : (
+        submit.isError && !isTold && <CallProblem access={access} error={submit.error} onRetry={() => form.current?.requestSubmit()} />
+      )}
+      {isTried && open.length > 0 && <ToMend fields={open} />}
       <div className="flex flex-wrap gap-2">
-        <Button type="submit" tone="primary" isBusy={submit.isPending} className="flex-1">
+        <Button type="submit" tone="primary" isBusy={submit.isPending} aria-disabled={isHeld || undefined} className="flex-1 aria-disabled:opacity-55">
           {t("submit")}
         </Button>
         <CodeButton request={() => codeRequest(offer, draft)} />
       </div>
+      <p role="status" className="-mt-3 min-h-5 text-sm text-good empty:hidden">
+        {submit.isSuccess ? t("submitted") : ""}
+      </p>
     </form>
   );
+}
+
+/** Whether something is held, and what holds it for a moment. */
+function useHold(): [boolean, () => void] {
+  const [until, setUntil] = useState(0);
+  useEffect(() => {
+    if (until === 0) return;
+    const timer = setTimeout(() => setUntil(0), until - Date.now());
+    return () => clearTimeout(timer);
+  }, [until]);
+  return [until > 0, () => setUntil(Date.now() + HOLD_MS)];
+}
+
+/** What few need; to be seen as long as something in it is to be put right. */
+function Advanced({ isNeeded, children }: { isNeeded: boolean; children: ReactNode }) {
+  const words = useTexts("playground");
+  const [isOpen, setOpen] = useState(false);
+  return (
+    <details open={isOpen || isNeeded} onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <summary className="cursor-pointer text-sm font-medium text-muted">{words("advanced")}</summary>
+      <div className="mt-4 flex flex-col gap-4">{children}</div>
+    </details>
+  );
+}
+
+/** What is to be put right, beside the button that does nothing until then. */
+function ToMend({ fields }: { fields: readonly Field[] }) {
+  const t = useTexts("video");
+  const language = useLanguage();
+  const labels = fields.map((one) => labelOf(one, language)).join(language === "zh" ? "、" : ", ");
+  return <p className="text-sm text-bad">{t("toMend", { count: fields.length, fields: labels })}</p>;
 }
 
 /** Whether its control needs half a line only. */
@@ -104,44 +157,5 @@ function AnyOf({ names, fields }: { names: readonly string[]; fields: readonly F
     <p role="alert" className="text-sm text-bad">
       {t("needsAnyOf", { fields: labels.join(language === "zh" ? "、" : ", ") })}
     </p>
-  );
-}
-
-interface CeilingProps {
-  access: Access;
-  offer: Offer;
-  fields: readonly Field[];
-  draft: Draft;
-  isWhole: boolean;
-}
-
-/** The most that it can cost, before it is asked for. */
-function Ceiling({ access, offer, fields, draft, isWhole }: CeilingProps) {
-  const t = useTexts("video");
-  const quote = useQuote(access, offer, fields, draft, isWhole);
-  if (quote.isError && isWhole) return <Problem error={quote.error} onRetry={() => void quote.refetch()} />;
-  const found = isWhole ? quote.data : undefined;
-  return (
-    <div className="rounded-control bg-sunken px-4 py-3">
-      <div role="status" aria-busy={quote.isFetching} className="flex items-baseline justify-between gap-3">
-        <span className="text-sm text-muted">{t("ceiling")}</span>
-        <strong className={`text-xl tabular-nums ${quote.isPlaceholderData ? "opacity-50" : ""}`}>{found ? yuan(found.ceiling) : "—"}</strong>
-      </div>
-      <p className="mt-1 text-xs text-faint">{isWhole ? t("ceilingHint") : t("ceilingLater")}</p>
-      <Warnings warnings={found?.warnings ?? []} />
-    </div>
-  );
-}
-
-/** What is done otherwise than asked. */
-export function Warnings({ warnings }: { warnings: readonly string[] }) {
-  const t = useTexts("video");
-  if (!warnings.length) return null;
-  return (
-    <ul aria-label={t("warnings")} className="mt-2 list-disc pl-4 text-xs text-warn">
-      {warnings.map((one) => (
-        <li key={one}>{one}</li>
-      ))}
-    </ul>
   );
 }

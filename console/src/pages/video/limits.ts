@@ -13,9 +13,13 @@ export interface Facts {
   width: number | null;
   height: number | null;
   seconds: number | null;
+  /** It is a picture of a type that every browser opens, and could not be opened. */
+  isBroken: boolean;
 }
 
 const ALWAYS_TAKEN = ["image/heic", "image/heif"]; // converted by the platform
+
+const OPENED_ANYWHERE = ["image/png", "image/jpeg", "image/webp", "image/gif", "image/bmp"];
 
 const NAMES: Readonly<Record<string, string>> = { "video/quicktime": "MOV", "audio/mpeg": "MP3" };
 
@@ -31,6 +35,7 @@ function* checks(limits: MediaLimits, t: Words, facts: Facts | null): Generator<
   const takes = (type: string): boolean => limits.media_types.includes(type) || (type.startsWith("image/") && ALWAYS_TAKEN.includes(type));
   yield [t("limitTypes", { types }), !facts || takes(facts.type)];
   yield [t("limitSize", { size: bytes(limits.size_bytes_max) }), !facts || facts.size <= limits.size_bytes_max];
+  if (facts?.isBroken) yield [t("limitReadable"), false];
   const { width = null, height = null, seconds = null } = facts ?? {};
   const isKnown = width !== null && height !== null;
   if (limits.side_min !== null)
@@ -63,18 +68,18 @@ export function brokenLimit(limits: MediaLimits, facts: Facts, t: Words): string
 
 /** What a file is; what the browser cannot open stays unknown, and is the platform's to judge. */
 export async function measure(file: File, url: string): Promise<Facts> {
-  const facts = { type: file.type, size: file.size, width: null, height: null, seconds: null };
+  const facts = { type: file.type, size: file.size, width: null, height: null, seconds: null, isBroken: false };
   const kind = file.type.split("/")[0];
-  if (kind === "image") return { ...facts, ...(await pictureSize(url)) };
+  if (kind === "image") return { ...facts, ...(await pictureFacts(url, file.type)) };
   if (kind === "video" || kind === "audio") return { ...facts, ...(await clipFacts(kind, url)) };
   return facts;
 }
 
-function pictureSize(url: string): Promise<Partial<Facts>> {
+function pictureFacts(url: string, type: string): Promise<Partial<Facts>> {
   const picture = new Image();
   return new Promise((resolve) => {
     picture.onload = () => resolve({ width: picture.naturalWidth, height: picture.naturalHeight });
-    picture.onerror = () => resolve({});
+    picture.onerror = () => resolve({ isBroken: OPENED_ANYWHERE.includes(type) });
     picture.src = url;
   });
 }

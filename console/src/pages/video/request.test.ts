@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { MediaLimits } from "@/api/models";
 import { brokenLimit, type Facts, limitsText } from "@/pages/video/limits";
-import { codeRequest, type Draft, missingAnyOf, openFields, quoteBody, typedOf, valuesOf, videoFields } from "@/pages/video/request";
+import { codeRequest, type Draft, missingAnyOf, openFields, quoteBody, typedOf, valuesOf, videoFields, wrongFields } from "@/pages/video/request";
 import type { Offer } from "@/playground/offers";
 
 const offer = {
@@ -38,6 +38,8 @@ describe("a request of a video", () => {
     expect(openFields(fields, empty).map((one) => one.name)).toEqual(["prompt"]);
     const wrong = { typed: { prompt: "a cat", duration: "11", seed: "abc" }, uploads: {} };
     expect(openFields(fields, wrong).map((one) => one.name)).toEqual(["duration", "seed"]);
+    expect(wrongFields(openFields(fields, wrong), wrong).map((one) => one.name)).toEqual(["duration", "seed"]);
+    expect(wrongFields(openFields(fields, empty), empty)).toEqual([]);
     expect([missingAnyOf(offer, empty), missingAnyOf(offer, full)]).toEqual([["image_files", "video_files"], []]);
   });
   it("has what was filled in, by its type, and nothing that the offer does not know", () => {
@@ -67,7 +69,7 @@ describe("limits of files", () => {
     side_min: 300, side_max: 600, aspect_min: "0.5", aspect_max: "2", seconds_min: "1.8", seconds_max: "15", seconds_total_max: "15", takes_assets: false,
   };
   const words = (key: string, values: Record<string, string | number> = {}) => `${key} ${Object.values(values).join()}`;
-  const good: Facts = { type: "video/mp4", size: 1000, width: 300, height: 600, seconds: 1.8 };
+  const good: Facts = { type: "video/mp4", size: 1000, width: 300, height: 600, seconds: 1.8, isBroken: false };
 
   it("are told before a file is chosen", () => {
     expect(limitsText(limits, words)).toBe(
@@ -79,6 +81,7 @@ describe("limits of files", () => {
     expect([broken({}), broken({ type: "image/heic" }), broken({ width: null }), broken({ seconds: null })]).toEqual([null, null, null, null]);
     expect([broken({ type: "text/html" }), broken({ size: 1001 }), broken({ width: 299 }), broken({ height: 601 })]).toEqual(["limitTypes", "limitSize", "limitSideMin", "limitSideMax"]);
     expect([broken({ width: 300, height: 601 }), broken({ seconds: 1.7 })]).toEqual(["limitSideMax", "limitSeconds"]);
+    expect(broken({ isBroken: true, width: null, height: null })).toBe("limitReadable");
     expect(brokenLimit({ ...limits, side_max: null }, { ...good, height: 601 }, words)).toContain("limitAspect");
   });
 });

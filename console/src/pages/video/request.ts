@@ -48,6 +48,11 @@ export function openFields(fields: readonly Field[], draft: Draft): Field[] {
   });
 }
 
+/** Those of them in which something was typed that does not fit; the rest is missing. */
+export function wrongFields(open: readonly Field[], draft: Draft): Field[] {
+  return open.filter((field) => (draft.typed[field.name] ?? "").trim() !== "");
+}
+
 /** Groups of which one file is needed, by the names of their fields; empty if there is one, or none is needed. */
 export function missingAnyOf(offer: Offer, draft: Draft): readonly string[] {
   const wanted = offer.video?.needs_any_of ?? [];

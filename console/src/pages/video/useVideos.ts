@@ -1,8 +1,10 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import type { Schemas } from "@/api/client";
+import { ApiError, OfflineError } from "@/api/errors";
 import { forgetFinance } from "@/api/finance";
 import { cancelTask } from "@/api/tasks";
 import { formOf, type Draft, filesOf, quoteBody, valuesOf } from "@/pages/video/request";
+import { accepted, keyOf } from "@/pages/video/submission";
 import { askJson } from "@/playground/calls";
 import type { Access } from "@/playground/key";
 import type { Offer } from "@/playground/offers";
@@ -47,19 +49,51 @@ export function useQuote(access: Access, offer: Offer, fields: readonly Field[],
   });
 }
 
-/** Ask for a video; the answer is the first of the list at once. */
+const CONFLICT = 409;
+const TRIES_WHILE_RUNNING = 5;
+
+/** The same request is being worked on, because its answer was lost on the way; soon there is one. */
+const isRunning = (error: unknown): boolean => error instanceof ApiError && error.status === CONFLICT;
+
+interface Submission {
+  offer: Offer;
+  fields: readonly Field[];
+  draft: Draft;
+}
+
+/** What makes it this request: whoever asks, the values, and the files, each of which has an address of its own. */
+function contentOf(access: Access, { offer, fields, draft }: Submission): string {
+  const files = fields.map(({ name }) => (draft.uploads[name] ?? []).map(({ url }) => [name, url]));
+  return JSON.stringify([access, valuesOf(offer, fields, draft), files]);
+}
+
+/** Ask for a video, once however often it is asked; the answer is the first of the list at once. */
 export function useSubmit(access: Access) {
   const queries = useQueryClient();
+  const queryKey = listKey(access);
   return useMutation({
-    mutationFn: ({ offer, fields, draft }: { offer: Offer; fields: readonly Field[]; draft: Draft }): Promise<Video> => {
-      const values = valuesOf(offer, fields, draft);
-      const files = filesOf(fields, draft);
+    mutationFn: async (asked: Submission): Promise<Video> => {
+      const idempotencyKey = keyOf(contentOf(access, asked));
+      const values = valuesOf(asked.offer, asked.fields, asked.draft);
+      const files = filesOf(asked.fields, asked.draft);
       const body = files.length ? { form: formOf(values, files) } : { json: values };
-      return askJson<Video>(access, { method: "POST", path: "/v1/videos", ...body });
+      const video = await askJson<Video>(access, { method: "POST", path: "/v1/videos", idempotencyKey, ...body });
+      accepted(idempotencyKey);
+      return video;
     },
-    onSuccess: (video) => {
-      queries.setQueryData<Video[]>(listKey(access), (before = []) => [video, ...before].slice(0, SHOWN));
+    retry: (failures, error) => isRunning(error) && failures < TRIES_WHILE_RUNNING,
+    retryDelay: (_, error) => ((error instanceof ApiError ? error.retryAfter : null) ?? 1) * 1000,
+    onSuccess: async (video) => {
+      await queries.cancelQueries({ queryKey }); // a list that is on its way may not have it yet
+      const before = queries.getQueryData<Video[]>(queryKey);
+      queries.setQueryData<Video[]>(queryKey, [video, ...(before ?? []).filter((one) => one.id !== video.id)].slice(0, SHOWN));
+      if (before === undefined) void queries.invalidateQueries({ queryKey });
       void forgetFinance();
+    },
+    onError: async (error) => {
+      if (!(error instanceof OfflineError)) return;
+      await queries.cancelQueries({ queryKey }); // likewise: it may have been made
+      void queries.invalidateQueries({ queryKey });
     },
   });
 }
