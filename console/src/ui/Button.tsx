@@ -24,13 +24,13 @@ interface ButtonProps extends ComponentProps<"button"> {
 const ignore = (event: { preventDefault: () => void }): void => event.preventDefault();
 
 /** While it is busy it only seems disabled: one that is takes the focus away from who has pressed it. */
-export function Button({ tone = "plain", isBusy = false, className = "", children, onClick, ...rest }: ButtonProps) {
+export function Button({ tone = "plain", isBusy = false, className = "", children, onClick, "aria-disabled": isHeld, ...rest }: ButtonProps) {
   return (
     <button
       type="button"
       {...rest}
       onClick={isBusy ? ignore : onClick}
-      aria-disabled={isBusy || undefined}
+      aria-disabled={isBusy || isHeld || undefined}
       aria-busy={isBusy || undefined}
       className={buttonClass(tone, className)}
     >

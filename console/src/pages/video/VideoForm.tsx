@@ -100,7 +100,7 @@ export function VideoForm({ access, offer, draft, gone, onDraft, onMade, onLeave
       )}
       {isTried && open.length > 0 && <ToMend fields={open} />}
       <div className="flex flex-wrap gap-2">
-        <Button type="submit" tone="primary" isBusy={submit.isPending} aria-disabled={isHeld || undefined} className="flex-1 aria-disabled:opacity-55">
+        <Button type="submit" tone="primary" isBusy={submit.isPending} aria-disabled={isHeld || undefined} className="flex-1">
           {t("submit")}
         </Button>
         <CodeButton request={() => codeRequest(offer, draft)} />
