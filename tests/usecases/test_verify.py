@@ -41,7 +41,7 @@ async def test_the_busy_world_is_clean(busy):
     assert report.breaches == []
     assert set(report.checked) == {
         "entries", "accounts", "books", "transfers", "months", "holds", "held accounts", "leases", "usage",
-        "settle transfers", "overruns", "usage days", "budgets", "promotions", "redeem codes", "spools",
+        "settle transfers", "overruns", "usage days", "budgets", "promotions", "redeem codes", "spools", "audit",
     }  # fmt: skip
     assert all(report.checked.values())
     assert report.checked_at == busy.clock.unix()

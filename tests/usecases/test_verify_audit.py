@@ -16,9 +16,9 @@ from yuanjing.ports.audit import AuditFilter
 from yuanjing.ports.store import Store
 from yuanjing.usecases.audit import purge_audit
 
-ROWS, FEW_ROWS = 10_000, 300
+ROWS, FEW_ROWS = 10_000, 100
 OPTIONS = StoreOptions(synchronous="off", audit_key=KEY)
-SINGLE_CHANGES, SINGLE_CHANGES_SOAK = 72, 5_000
+SINGLE_CHANGES, SINGLE_CHANGES_SOAK = 48, 5_000
 ROUNDS_SOAK = 25
 PLACE = {"stream", "number"}
 

@@ -16,7 +16,7 @@ from yuanjing.kit.digest import is_same_digest
 from yuanjing.kit.mobiles import masked_mobile, parse_mobile
 from yuanjing.ports.messages import SmsLimitedError, SmsRefusedError, SmsSender, SmsUnavailableError
 from yuanjing.ports.store import Tx
-from yuanjing.usecases.audit import record, record_failure
+from yuanjing.usecases.audit import record
 from yuanjing.usecases.signin.captcha import new_challenge_id, shown_work
 from yuanjing.usecases.signin.errors import CaptchaRequiredError, NumberNotServedError, TooManyCodesError
 from yuanjing.usecases.signin.parts import Secret, SignInParts, Visitor
@@ -177,12 +177,11 @@ class CodeCheck:
 
         It is bounded by how many codes are sent to a number, and how often each may be tried.
         """
-        customer, most = tx.customers.by_mobile(self._claim.mobile), self._parts.policy.recorded_failures_max
-        if customer is not None and self._claim.purpose is not Purpose.CHANGE_MOBILE:
-            record_failure(tx, at, self._claim.address, customer.id, "code", per_hour=most)
-        else:
-            visitor = Actor(kind=ActorKind.VISITOR, address=self._claim.address)
-            record(tx, at, visitor, Action.SIGN_IN_FAILED, masked_mobile(self._claim.mobile), details={"proof": "code"})
+        found = tx.customers.by_mobile(self._claim.mobile)
+        customer_id = found.id if found is not None and self._claim.purpose is not Purpose.CHANGE_MOBILE else None
+        visitor = Actor(kind=ActorKind.VISITOR, address=self._claim.address)
+        subject = customer_id or masked_mobile(self._claim.mobile)
+        record(tx, at, visitor, Action.SIGN_IN_FAILED, subject, customer_id=customer_id, details={"proof": "code"})
 
 
 async def check_code(parts: SignInParts, claim: Claim) -> CodeCheck:
