@@ -1,20 +1,29 @@
+import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { Link } from "react-router";
+import { getDocument } from "@/api/documents";
 import { useLanguage, useTexts } from "@/i18n";
 import { useTitle } from "@/lib/title";
 import { BlockView, Rich } from "@/pages/guide/Blocks";
-import source from "@/pages/guide/guide.txt?raw";
+import address from "@/pages/guide/guide.txt?url";
 import { type Block, parse } from "@/pages/guide/parse";
 import { paths } from "@/paths";
+import { Skeleton } from "@/ui/Card";
+import { Loaded } from "@/ui/Loaded";
 
 type Title = Extract<Block, { kind: "heading" }>;
 
 /** The published API guide, with examples that run here as they are. */
 export function Page() {
+  useTitle(useTexts("shell")("guide"));
+  const source = useQuery({ queryKey: ["guide"], queryFn: async () => (await getDocument(address)).text(), staleTime: Infinity });
+  return <Loaded of={source} skeleton={<Skeleton className="h-96 w-full" />}>{(text) => <Guide source={text} />}</Loaded>;
+}
+
+function Guide({ source }: { source: string }) {
   const t = useTexts("guide");
   const language = useLanguage();
-  useTitle(useTexts("shell")("guide"));
-  const blocks = useMemo(() => parse(source, language, location.origin), [language]);
+  const blocks = useMemo(() => parse(source, language, location.origin), [source, language]);
   const titles = blocks.filter((block): block is Title => block.kind === "heading" && block.level > 1);
   return (
     <div className="grid gap-8 lg:grid-cols-[15rem_minmax(0,1fr)] lg:gap-12">

@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { Link, useSearchParams } from "react-router";
-import { OfflineError, toApiError } from "@/api/errors";
+import { getDocument } from "@/api/documents";
 import { useTexts } from "@/i18n";
 import { areas } from "@/i18n/areas";
 import { useFilters } from "@/lib/filters";
@@ -16,14 +16,7 @@ const DOCUMENT = "/openapi.json";
 
 /** The description of the API is no part of what it describes, so the typed client does not know it. */
 async function loadDocument(): Promise<ApiDocument> {
-  let answer: Response;
-  try {
-    answer = await fetch(DOCUMENT);
-  } catch (error) {
-    throw new OfflineError("no answer", { cause: error });
-  }
-  if (!answer.ok) throw toApiError(answer, null);
-  return (await answer.json()) as ApiDocument;
+  return (await (await getDocument(DOCUMENT)).json()) as ApiDocument;
 }
 
 /** Every call of the API, out of its own description; which one is shown is in the address. */

@@ -35,7 +35,7 @@ export function Field({ label, hint, problem, children }: FieldProps) {
 }
 
 export const controlClass =
-  "min-h-9 w-full rounded-control border border-line-strong/60 bg-surface px-3 text-sm text-ink placeholder:text-faint aria-[invalid]:border-bad";
+  "min-h-9 w-full rounded-control border border-line-strong/60 bg-surface px-3 text-base text-ink sm:text-sm placeholder:text-faint aria-[invalid]:border-bad";
 
 type TextProps = Omit<FieldProps, "children"> & Omit<ComponentProps<"input">, "children" | "id">;
 

@@ -24,7 +24,10 @@ interface TableProps<Row> {
 const MANY = 100;
 const ROW_PIXELS = 45;
 
-/** Rows under a head; scrolls by itself, so that the page never does sideways. In the order of the API, which does the sorting. */
+/**
+ * Rows under a head; scrolls by itself, so that the page never does sideways. In the order of the API, which does the
+ * sorting. On a phone each row is a card, in which each value stands beside the head of its column.
+ */
 export function Table<Row>(props: TableProps<Row>) {
   const { label, columns, rows } = props;
   const box = useRef<HTMLDivElement>(null);
@@ -48,9 +51,9 @@ export function Table<Row>(props: TableProps<Row>) {
       tabIndex={0}
       className={`overflow-auto rounded-card border border-line bg-surface ${isLong ? "max-h-[75dvh]" : ""}`}
     >
-      <table className="w-full border-separate border-spacing-0 text-sm" aria-rowcount={rows.length + 1}>
+      <table className="w-full border-separate border-spacing-0 text-sm max-sm:block" aria-rowcount={rows.length + 1}>
         <caption className="sr-only">{label}</caption>
-        <thead>
+        <thead className="max-sm:sr-only">
           <tr aria-rowindex={1}>
             {columns.map((column) => (
               <th
@@ -63,7 +66,7 @@ export function Table<Row>(props: TableProps<Row>) {
             ))}
           </tr>
         </thead>
-        <tbody>
+        <tbody className="max-sm:block">
           <Space height={above} columns={columns.length} />
           {shown.map((index) => (
             <TableRow
@@ -98,7 +101,7 @@ function DrawnRow<Row>({ table, index, measure }: RowProps<Row>) {
       ref={measure}
       data-index={index}
       aria-rowindex={index + 2}
-      className={isMarked ? "bg-accent-soft" : "hover:bg-sunken/60"}
+      className={`max-sm:flex max-sm:flex-col max-sm:gap-1.5 max-sm:border-b max-sm:border-line/70 max-sm:px-4 max-sm:py-3 ${isMarked ? "bg-accent-soft" : "hover:bg-sunken/60"}`}
     >
       {table.columns.map((column) => {
         const Cell = column.isName ? "th" : "td";
@@ -106,9 +109,14 @@ function DrawnRow<Row>({ table, index, measure }: RowProps<Row>) {
           <Cell
             key={column.key}
             scope={column.isName ? "row" : undefined}
-            className={`border-b border-line/70 px-4 py-2.5 font-normal ${column.isFigure ? "text-right whitespace-nowrap tabular-nums" : "text-left"}`}
+            className={`border-b border-line/70 px-4 py-2.5 font-normal max-sm:flex max-sm:min-w-0 max-sm:justify-between max-sm:gap-4 max-sm:border-0 max-sm:p-0 ${column.isFigure ? "text-right whitespace-nowrap tabular-nums" : "text-left"}`}
           >
-            {column.cell(row)}
+            {!column.isName && (
+              <span aria-hidden className="shrink-0 text-muted sm:hidden">
+                {column.head}
+              </span>
+            )}
+            <div className="max-sm:min-w-0">{column.cell(row)}</div>
           </Cell>
         );
       })}
@@ -120,8 +128,8 @@ function DrawnRow<Row>({ table, index, measure }: RowProps<Row>) {
 function Space({ height, columns }: { height: number; columns: number }) {
   if (height <= 0) return null;
   return (
-    <tr aria-hidden>
-      <td colSpan={columns} style={{ height }} />
+    <tr aria-hidden className="max-sm:block">
+      <td colSpan={columns} style={{ height }} className="max-sm:block" />
     </tr>
   );
 }

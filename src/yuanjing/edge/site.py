@@ -21,7 +21,12 @@ _POLICY = (
     "frame-ancestors 'none'"
 )
 _METHODS = ["GET", "HEAD"]
-_OF_PAGES = {"cache-control": "no-cache", "content-security-policy": _POLICY}
+_OF_PAGES = {
+    "cache-control": "no-cache",
+    "content-security-policy": _POLICY,
+    "cross-origin-opener-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
 _OF_PROGRAMS = ("api", "v1", "llmage", "idfile", "callbacks", "assets", ".well-known")
 """Where no page is: who reads there reads the error."""
 _FOR_EVER = "public, max-age=31536000, immutable"

@@ -31,7 +31,7 @@ export function KeyTable({ rows, markedId, onChange, onRevoke }: KeyTableProps) 
       isName: true,
       cell: (key) => (
         <div className="min-w-36">
-          <p className="font-medium">{nameOf(key)}</p>
+          <p className="max-w-72 font-medium break-words">{nameOf(key)}</p>
           <code className="text-xs whitespace-nowrap text-muted">{key.prefix}…</code>
         </div>
       ),

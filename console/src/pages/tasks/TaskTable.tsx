@@ -49,7 +49,7 @@ export function TaskTable({ rows }: { rows: readonly Task[] }) {
         </span>
       ),
     },
-    { key: "key", head: t("key"), cell: (task) => <span className="whitespace-nowrap">{keys.data?.get(task.key_id)?.name ?? task.key_id}</span> },
+    { key: "key", head: t("key"), cell: (task) => <span className="block max-w-48 truncate">{keys.data?.get(task.key_id)?.name ?? task.key_id}</span> },
     {
       key: "created",
       head: t("created"),

@@ -104,7 +104,7 @@ function useColumns(): Column<Usage>[] {
         </span>
       ),
     },
-    { key: "key", head: t("key"), cell: (one) => <span className="whitespace-nowrap">{keys.data?.get(one.key_id)?.name ?? one.key_id}</span> },
+    { key: "key", head: t("key"), cell: (one) => <span className="block max-w-48 truncate">{keys.data?.get(one.key_id)?.name ?? one.key_id}</span> },
     { key: "used", head: t("used"), isFigure: true, cell: (one) => <Used meters={one.meters} /> },
     { key: "status", head: t("status"), cell: (one) => <Badge tone={TONES[one.status] ?? "warn"}>{word(one.status)}</Badge> },
     { key: "charge", head: t("charge"), isFigure: true, cell: (one) => yuan(one.charge) },
