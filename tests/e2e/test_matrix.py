@@ -125,7 +125,8 @@ def _calls(world: World, route: Route, rule: Rule) -> Iterator[tuple[str, httpx2
         yield name, call(world.page(authorization=f"Bearer {key}")), for_nobody
     forged: Outcome = (403, "forgery_suspected") if is_forgeable else rule.ok
     yield "session, no token", call(signed_in, with_token=False), forged
-    yield "session, another's token", _with_token_of(world.page(), signed_in, call), forged
+    mixed_up: Outcome = (403, "forgery_suspected") if rule.access is Access.SESSION else forged
+    yield "session, another's token", _with_token_of(world.page(), signed_in, call), mixed_up
     yield "session", call(signed_in), rule.ok
 
 

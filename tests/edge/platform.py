@@ -24,6 +24,7 @@ from yuanjing.domain.catalog import ChatLimits, Offer, Operation, Provider
 from yuanjing.domain.identity import ApiKey, Customer
 from yuanjing.domain.money import NANOS_PER_YUAN, Book
 from yuanjing.domain.pricing import ChatTier
+from yuanjing.edge import site
 from yuanjing.edge.app import create_app
 from yuanjing.edge.file_answers import FileServing
 from yuanjing.edge.multipart import FormOptions
@@ -103,7 +104,7 @@ def forms(folder: Path, **changes: object) -> FormOptions:
 
 
 _current: ContextVar[EdgeParts] = ContextVar("parts")
-_served: dict[tuple[bool, bool, str | None], FastAPI] = {}
+_served: dict[tuple[bool, bool, bool, str], FastAPI] = {}
 _documents: dict[tuple[bool, bool, str], dict[str, Any]] = {}
 
 
@@ -121,7 +122,12 @@ def served(parts: EdgeParts) -> ASGIApp:
     Its routes are made ready by the first request of each application, which takes longer than most tests, so that
     those of one shape share one; each request finds the parts of its own.
     """
-    shape = (parts.outbox is None, parts.topups is None, parts.public_base_url)  # the last: in its description
+    shape = (
+        parts.outbox is None,
+        parts.topups is None,
+        site.is_built(),
+        parts.public_base_url,
+    )  # the last: in its description
     if shape not in _served:
         _served[shape] = create_app(parts)
         _served[shape].state = _CurrentParts()

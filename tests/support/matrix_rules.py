@@ -144,7 +144,7 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("GET", "/api/tasks/{task_id}"): _session(ids={"task_id": "video"}),
     ("GET", "/api/tasks/{task_id}/receipt"): _session(ids={"task_id": "video"}),
     ("DELETE", "/api/tasks/{task_id}"): _session(ids={"task_id": "video"}),
-    ("POST", "/api/tasks/{task_id}/cancel"): _session(ids={"task_id": "video"}),
+    ("POST", "/api/tasks/{task_id}/cancel"): _session(ids={"task_id": "video"}, ok=(409, "task_ended")),
     ("GET", "/api/promotions"): _session(lists=True),
     ("GET", "/api/redemptions"): _session(lists=True),
     ("POST", "/api/redemptions"): _session(body={"code": "ABCD-EFGH-JKMN"}, ok=(400, "mistyped_redeem_code")),

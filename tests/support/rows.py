@@ -88,7 +88,8 @@ class Filler:
                 if is_empty:
                     yield column.name, None
                     continue
-            yield column.name, self._value(column.type)
+            is_key = column.primary_key and len(table.primary_key) == 1 and isinstance(column.type, sa.Integer)
+            yield column.name, next(self._numbers) if is_key else self._value(column.type)
 
     def _value(self, kind: sa.types.TypeEngine[Any]) -> object:
         if isinstance(kind, sa.Boolean):

@@ -16,7 +16,7 @@ from yuanjing.ports.audit import AuditFilter
 from yuanjing.ports.store import Store
 from yuanjing.usecases.audit import purge_audit
 
-ROWS, FEW_ROWS = 10_000, 100
+ROWS, FEW_ROWS = 10_000, 300
 OPTIONS = StoreOptions(synchronous="off", audit_key=KEY)
 SINGLE_CHANGES, SINGLE_CHANGES_SOAK = 48, 5_000
 ROUNDS_SOAK = 25

@@ -126,10 +126,10 @@ def _http(request: Request, error: HTTPException) -> Response:
 
 
 def _wrong_method(request: Request, error: HTTPException) -> Response:
-    methods = [name.strip() for name in (error.headers or {}).get("Allow", "").split(",") if name.strip()]
-    if "GET" in methods and "HEAD" not in methods:
-        methods.append("HEAD")
-    allow = {"allow": ", ".join(methods)}
+    methods = {name.strip() for name in (error.headers or {}).get("Allow", "").split(",")} - {""}
+    if "GET" in methods:
+        methods.add("HEAD")
+    allow = {"allow": ", ".join(sorted(methods))}
     if request.method == "OPTIONS":
         return Response(status_code=HTTPStatus.NO_CONTENT, headers=allow)
     message = f"This path does not know the method {request.method[:20]}; it knows {allow['allow']}"

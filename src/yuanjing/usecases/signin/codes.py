@@ -173,15 +173,12 @@ class CodeCheck:
         return None
 
     def _record(self, tx: Tx, at: float) -> None:
-        """Record a wrong code, also of a number that nobody has: the answer must not come sooner for one.
+        """Record a wrong code under its number, whoever has it: nothing may look, as time would tell what was found.
 
         It is bounded by how many codes are sent to a number, and how often each may be tried.
         """
-        found = tx.customers.by_mobile(self._claim.mobile)
-        customer_id = found.id if found is not None and self._claim.purpose is not Purpose.CHANGE_MOBILE else None
         visitor = Actor(kind=ActorKind.VISITOR, address=self._claim.address)
-        subject = customer_id or masked_mobile(self._claim.mobile)
-        record(tx, at, visitor, Action.SIGN_IN_FAILED, subject, customer_id=customer_id, details={"proof": "code"})
+        record(tx, at, visitor, Action.SIGN_IN_FAILED, masked_mobile(self._claim.mobile), details={"proof": "code"})
 
 
 async def check_code(parts: SignInParts, claim: Claim) -> CodeCheck:
