@@ -53,7 +53,6 @@ async def test_every_place_is_the_page_with_its_policy(client: httpx2.AsyncClien
     assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
     assert (policy["frame-ancestors"], policy["base-uri"], policy["form-action"]) == ("'none'", "'none'", "'self'")
     assert "unsafe" not in answer.headers["content-security-policy"]
-    assert answer.headers["cross-origin-opener-policy"] == "same-origin"
     assert answer.headers["permissions-policy"].startswith("camera=()")
 
 

@@ -5,7 +5,7 @@ import { useSyncExternalStore } from "react";
 import { api, call, keepToken, type Schemas, whenSessionChanges } from "@/api/client";
 import { ApiError } from "@/api/errors";
 import { queries } from "@/api/queries";
-import { forgetPrivate } from "@/lib/privacy";
+import { forgetPrivate, forgetStored as forgetByPrefix, PRIVATE } from "@/lib/privacy";
 import { onTabs, tellTabs } from "@/lib/tabs";
 import { forgetKeys, revokeKeys, shareKeys } from "@/playground/key";
 
@@ -133,7 +133,10 @@ export async function signOut(leave: () => void | Promise<void>): Promise<void> 
 export function followTabs(): void {
   shareKeys();
   onTabs(({ kind }) => {
-    if (kind === "signed-out") forgetStored();
+    if (kind === "signed-out") {
+      forgetKeys();
+      forgetByPrefix(sessionStorage, PRIVATE); // what the page itself holds is hidden, and there for the same customer
+    }
     if (kind === "signed-out" || kind === "signed-in") void queries.invalidateQueries({ queryKey: sessionKey });
   });
 }

@@ -36,7 +36,7 @@ export function Shell() {
       <a href="#content" className="sr-only focus:not-sr-only focus:absolute focus:z-50 focus:bg-surface focus:p-3">
         {t("skip")}
       </a>
-      <header className="print:hidden sticky top-0 z-30 border-b border-line bg-surface/90 backdrop-blur">
+      <header className="print:hidden sticky top-0 z-30 border-b border-line bg-surface">
         <div className="mx-auto flex min-h-14 w-full max-w-7xl flex-wrap items-center gap-x-6 gap-y-2 px-4">
           <Link to={paths.home()} className="flex items-center gap-2 font-semibold">
             <img src={mark} alt="" className="size-7" />

@@ -24,7 +24,6 @@ _METHODS = ["GET", "HEAD"]
 _OF_PAGES = {
     "cache-control": "no-cache",
     "content-security-policy": _POLICY,
-    "cross-origin-opener-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 _OF_PROGRAMS = ("api", "v1", "llmage", "idfile", "callbacks", "assets", ".well-known")
