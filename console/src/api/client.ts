@@ -1,7 +1,8 @@
 /** The client of the documented API: typed by its description, with the session's cookie and its token. */
 
 import createClient, { type Middleware } from "openapi-fetch";
-import { OfflineError, OtherCustomerError, toApiError } from "@/api/errors";
+import { bodyOf, outcomeOf } from "@/api/answers";
+import { OtherCustomerError, toApiError } from "@/api/errors";
 import type { components, paths } from "@/api/schema";
 
 export type Schemas = components["schemas"];
@@ -67,14 +68,14 @@ interface Options {
  */
 export async function call<T>(request: () => Promise<Answer<T>>, { mayAsk = true }: Options = {}): Promise<T> {
   const before = known;
-  let answer = await attempt(request);
+  let answer = await outcomeOf(request);
   if (isForged(answer)) {
     // The token may have come while the call was under way; else it is asked for.
     if (known.token === before.token) await renewToken();
     requireSame(before.customer);
-    if (known.token !== before.token) answer = await attempt(request);
+    if (known.token !== before.token) answer = await outcomeOf(request);
   }
-  if (answer.response.status === 401 && mayAsk && (await revive?.())) answer = await attempt(request);
+  if (answer.response.status === 401 && mayAsk && (await revive?.())) answer = await outcomeOf(request);
   requireSame(before.customer); // what was asked for one customer is nothing to another
   if (answer.response.ok) return answer.data as T;
   throw toApiError(answer.response, answer.error);
@@ -97,26 +98,8 @@ export function callFile(path: string): Promise<{ content: Blob; name: string }>
   });
 }
 
-async function bodyOf(response: Response): Promise<unknown> {
-  const text = await response.text();
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text; // a proxy's page; the status says enough
-  }
-}
-
-async function attempt<T>(request: () => Promise<Answer<T>>): Promise<Answer<T>> {
-  try {
-    return await request();
-  } catch (error) {
-    if (error instanceof TypeError) throw new OfflineError("no answer", { cause: error }); // what fetch throws then
-    throw error;
-  }
-}
-
 async function renewToken(): Promise<void> {
-  const { data } = await attempt(() => api.GET("/api/auth/session"));
+  const { data } = await outcomeOf(() => api.GET("/api/auth/session"));
   if (data && !onAnother(data)) throw new OtherCustomerError("somebody else is signed in now");
 }
 

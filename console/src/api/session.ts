@@ -5,7 +5,7 @@ import { useSyncExternalStore } from "react";
 import { api, call, keepToken, type Schemas, whenSessionChanges } from "@/api/client";
 import { ApiError } from "@/api/errors";
 import { queries } from "@/api/queries";
-import { forgetPrivate, forgetStored as forgetByPrefix, PRIVATE } from "@/lib/privacy";
+import { forgetPrivate, forgetPrivateStorage } from "@/lib/privacy";
 import { onTabs, tellTabs } from "@/lib/tabs";
 import { forgetKeys, revokeKeys, shareKeys } from "@/playground/key";
 
@@ -135,7 +135,7 @@ export function followTabs(): void {
   onTabs(({ kind }) => {
     if (kind === "signed-out") {
       forgetKeys();
-      forgetByPrefix(sessionStorage, PRIVATE); // what the page itself holds is hidden, and there for the same customer
+      forgetPrivateStorage();
     }
     if (kind === "signed-out" || kind === "signed-in") void queries.invalidateQueries({ queryKey: sessionKey });
   });

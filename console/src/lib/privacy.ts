@@ -13,6 +13,11 @@ export function onForget(listener: () => void): void {
 /** The customer has left. */
 export function forgetPrivate(): void {
   for (const listener of listeners) listener();
+  forgetPrivateStorage();
+}
+
+/** The customer has left in another tab: nothing stays stored, while what a page holds waits for the same one. */
+export function forgetPrivateStorage(): void {
   forgetStored(sessionStorage, PRIVATE);
 }
 

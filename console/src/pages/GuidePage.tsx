@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { Link } from "react-router";
-import { getDocument } from "@/api/documents";
+import { getDocument } from "@/api/answers";
 import { useLanguage, useTexts } from "@/i18n";
 import { useTitle } from "@/lib/title";
 import { BlockView, Rich } from "@/pages/guide/Blocks";

@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { Link, useSearchParams } from "react-router";
-import { getDocument } from "@/api/documents";
+import { getDocument } from "@/api/answers";
 import { useTexts } from "@/i18n";
 import { areas } from "@/i18n/areas";
 import { useFilters } from "@/lib/filters";

@@ -1,6 +1,7 @@
 /** Calls of the published API, with the playground's key. */
 
-import { ApiError, OfflineError, toApiError } from "@/api/errors";
+import { bodyOf, outcomeOf } from "@/api/answers";
+import { ApiError, toApiError } from "@/api/errors";
 import { type Access, playgroundKey, replaceKey } from "@/playground/key";
 
 export interface Asked {
@@ -30,21 +31,7 @@ async function send(key: string, { method, path, json, form, signal, idempotency
   if (idempotencyKey !== undefined) headers["idempotency-key"] = idempotencyKey;
   if (json !== undefined) headers["content-type"] = "application/json";
   const body = json === undefined ? (form ?? null) : JSON.stringify(json);
-  try {
-    return await fetch(path, { method, headers, body, credentials: "omit", signal: signal ?? null });
-  } catch (error) {
-    if (error instanceof TypeError) throw new OfflineError("no answer", { cause: error }); // what fetch throws then
-    throw error;
-  }
-}
-
-async function bodyOf(answer: Response): Promise<unknown> {
-  const text = await answer.text();
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text; // a proxy's page; the status says enough
-  }
+  return outcomeOf(() => fetch(path, { method, headers, body, credentials: "omit", signal: signal ?? null }));
 }
 
 /** The same for an answer of JSON. */
