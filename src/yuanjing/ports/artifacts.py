@@ -109,7 +109,7 @@ class ScratchFolder(Protocol):
         """A place for one file, which is removed at the end."""
         ...
 
-    async def write(self, place: Path, data: bytes) -> None:
+    async def write(self, place: Path, data: bytes | bytearray) -> None:
         """Write a whole file.
 
         Raises:
@@ -117,7 +117,7 @@ class ScratchFolder(Protocol):
         """
         ...
 
-    async def append(self, place: Path, data: bytes) -> None:
+    async def append(self, place: Path, data: bytes | bytearray) -> None:
         """Write on at a file's end, or begin it.
 
         Raises:

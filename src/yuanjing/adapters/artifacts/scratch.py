@@ -59,11 +59,11 @@ class Scratch:
             with suppress(OSError):  # the next process removes what cannot be removed now
                 place.unlink(missing_ok=True)
 
-    async def write(self, place: Path, data: bytes) -> None:
+    async def write(self, place: Path, data: bytes | bytearray) -> None:
         """See the port."""
         await self._put(place, data, os.O_TRUNC)
 
-    async def append(self, place: Path, data: bytes) -> None:
+    async def append(self, place: Path, data: bytes | bytearray) -> None:
         """See the port."""
         await self._put(place, data, os.O_APPEND)
 
@@ -71,7 +71,7 @@ class Scratch:
         """See the port."""
         await self._room.check(size_bytes)
 
-    async def _put(self, place: Path, data: bytes, flag: int) -> None:
+    async def _put(self, place: Path, data: bytes | bytearray, flag: int) -> None:
         """Room is looked for at each piece: others write meanwhile, and not every request says how large it is."""
 
         def work() -> None:
@@ -102,7 +102,7 @@ def _is_in_use(folder: Path) -> bool:
         os.close(descriptor)
 
 
-def _put(place: Path, data: bytes, flags: int) -> None:
+def _put(place: Path, data: bytes | bytearray, flags: int) -> None:
     descriptor = os.open(place, flags, _FILE_MODE)
     try:
         view = memoryview(data)

@@ -1,16 +1,15 @@
 """Where the files of a request come from: uploaded, written into a text, fetched, or given out by us before."""
 
 import asyncio
-import base64
-import binascii
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import parse_qs, unquote_to_bytes, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from yuanjing.domain.artifacts import Artifact, IncomingFile
 from yuanjing.kit.clock import Clock
+from yuanjing.kit.datauri import read_data_uri
 from yuanjing.ports.artifacts import (
     BlobStore,
     Fetcher,
@@ -23,7 +22,6 @@ from yuanjing.ports.store import Store
 
 _ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 _NO_SOURCE = "it must be a file, an http(s) address, a data: URI or Base64"
-_URLSAFE = bytes.maketrans(b"-_", b"+/")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -127,19 +125,8 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
     return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
-def _decoded(text: str) -> bytes:
-    """The file in a `data:` URI (RFC 2397), or in bare Base64 of either alphabet, with or without its padding."""
-    if text[:5].lower() != "data:":
-        return _from_base64(text)
-    head, comma, body = text.partition(",")
-    if not comma:
-        raise NotMediaError(_NO_SOURCE)
-    return _from_base64(body) if head.lower().endswith(";base64") else unquote_to_bytes(body)
-
-
-def _from_base64(text: str) -> bytes:
+def _decoded(text: str) -> bytes | bytearray:
     try:
-        data = b"".join(text.encode("ascii").split()).translate(_URLSAFE).rstrip(b"=")
-        return base64.b64decode(data + b"=" * (-len(data) % 4), validate=True)
-    except (UnicodeEncodeError, binascii.Error) as error:
+        return read_data_uri(text)
+    except ValueError as error:
         raise NotMediaError(_NO_SOURCE) from error
