@@ -136,7 +136,7 @@ async def test_a_fork_that_fails_is_told(monkeypatch, idler):
 
 @pytest.mark.timeout(120)
 def test_a_platform_whose_forker_dies_goes_on_with_another(tmp_path):
-    with Platform(tmp_path / "var") as platform:
+    with Platform(tmp_path / "var", is_cold=True) as platform:
         (forker,), before = platform.forkers(), set(platform.children(""))
         os.kill(forker, signal.SIGKILL)
         wait_until(lambda: len(set(platform.children("")) - before) == 3, 30)

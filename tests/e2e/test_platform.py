@@ -56,7 +56,7 @@ def owned(platform):
 
 @pytest.mark.timeout(300)
 def test_from_one_command_to_an_exact_bill(tmp_path):
-    with Platform(tmp_path / "var") as platform:
+    with Platform(tmp_path / "var", is_cold=True) as platform:
         first_key, printed = platform.key, platform.text
         for call in printed_calls(printed):
             done = pasted(call)

@@ -15,6 +15,7 @@ import pysqlite3
 import pytest
 from tests.support.load import PATH, Load, chat_body, log_lines, wait_until
 from tests.support.platform import Platform
+from tests.support.warm import warm_commands
 
 from yuanjing.bootstrap.supervisor import count_requests
 
@@ -310,8 +311,7 @@ def test_what_cannot_start_says_so_and_leaves_no_process(tmp_path, settings, arg
 
 def run_serve(platform: Platform, *arguments: str) -> tuple[int, str]:
     """Exit code and stderr of a `serve` that ends by itself; its children share stderr, so they have ended too."""
-    command = [*platform.command, "serve", *arguments]
-    done = subprocess.run(command, env=platform.environment, capture_output=True, text=True, timeout=30, check=False)  # noqa: S603  # our own program
+    done = warm_commands().run(["serve", *arguments], platform.environment)
     return done.returncode, done.stderr
 
 

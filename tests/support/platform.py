@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Self
 
-from tests.support.warm import warm_commands
+from tests.support.warm import WarmProcess, warm_commands
 
 READY_SECONDS = 30.0
 STOP_SECONDS = 40.0
@@ -33,13 +33,18 @@ def _children(parent: int) -> dict[int, list[str]]:
 class Platform:
     """`yuanjing serve --sandbox --demo` on free ports with a data folder of its own; a context manager."""
 
-    def __init__(self, data: Path, *, workers: int = 1, **settings: str) -> None:
-        """`settings` are variables by their names, such as `YUANJING_LOG_LEVEL="debug"`."""
+    def __init__(self, data: Path, *, workers: int = 1, is_cold: bool = False, **settings: str) -> None:
+        """`settings` are variables by their names, such as `YUANJING_LOG_LEVEL="debug"`.
+
+        A cold one is a program as a user starts it, with a second or two of imports; else it comes out of a process
+        that has them behind it (see `warm`), and is the same from there on.
+        """
+        self.is_cold = is_cold
         self.data = data
         own = {"YUANJING_DATA": str(data), "YUANJING_PORT": "0", "YUANJING_SANDBOX_PORT": "0"}
         self.environment = {"PATH": os.environ["PATH"], "YUANJING_WORKERS": str(workers)} | own | settings  # noqa: TID251  # for child processes
         self.command = [sys.executable, "-m", "yuanjing"]
-        self.process: subprocess.Popen[str]
+        self.process: subprocess.Popen[str] | WarmProcess
         self.text = ""
         self.url = ""
 
@@ -64,8 +69,13 @@ class Platform:
         self.text = ""
         self.data.mkdir(parents=True, exist_ok=True)
         with (self.data.parent / "serve.out").open("w") as out, (self.data.parent / "serve.err").open("a") as err:
-            command = [*self.command, "serve", "--sandbox", "--demo"]
-            self.process = subprocess.Popen(command, stdout=out, stderr=err, env=self.environment, text=True)  # noqa: S603  # our own program
+            arguments = ["serve", "--sandbox", "--demo"]
+            if self.is_cold:
+                self.process = subprocess.Popen(
+                    [*self.command, *arguments], stdout=out, stderr=err, env=self.environment, text=True
+                )  # noqa: S603  # our own program
+            else:
+                self.process = warm_commands().start(arguments, self.environment, out, err)
         while "usage list" not in self.text:
             assert time.monotonic() - began < READY_SECONDS, self.errors()
             assert self.process.poll() is None, self.errors()

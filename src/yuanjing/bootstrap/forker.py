@@ -127,7 +127,7 @@ class Forker:
         os.setsid()
         if sys.platform == "linux":
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-            _show_as(f"yuanjing {kind}")
+            show_as(f"yuanjing {kind}")
         if os.getppid() != forker:
             os.kill(os.getpid(), signal.SIGTERM)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD_BACK)
@@ -167,7 +167,7 @@ def import_shared(*names: str) -> None:
     gc.enable()
 
 
-def _show_as(title: str) -> None:
+def show_as(title: str) -> None:
     """Let `ps` show these words instead of the forker's, which were as many letters and more; Linux only."""
     fields = Path("/proc/self/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
     begin, end = (int(fields[number]) for number in (45, 46))

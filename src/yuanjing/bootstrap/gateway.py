@@ -20,7 +20,7 @@ from yuanjing.bootstrap.files import FileServices, make_delivery, make_intake, o
 from yuanjing.bootstrap.handover import Handover
 from yuanjing.bootstrap.http_server import HttpServer
 from yuanjing.bootstrap.payments import open_payments
-from yuanjing.bootstrap.process import open_files_max, published, raise_file_limit, say_ready
+from yuanjing.bootstrap.process import open_files_max, published, raise_file_limit, return_large_blocks, say_ready
 from yuanjing.bootstrap.receipts import make_receipts
 from yuanjing.bootstrap.redemptions import make_redemptions
 from yuanjing.bootstrap.services import Services, open_services
@@ -73,6 +73,7 @@ def run_gateway(handover: Handover) -> int:
     """Serve on the listening socket that was handed over; the exit code."""
     assert handover.listen_fd is not None
     raise_file_limit()
+    return_large_blocks()
     gc.set_threshold(*GC_THRESHOLDS)
     listener = socket.socket(fileno=handover.listen_fd)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

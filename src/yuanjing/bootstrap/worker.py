@@ -15,7 +15,7 @@ from yuanjing.bootstrap.demo import read_addresses
 from yuanjing.bootstrap.files import FileServices, check_files, open_files
 from yuanjing.bootstrap.handover import Handover
 from yuanjing.bootstrap.payments import open_payments
-from yuanjing.bootstrap.process import published, say_ready
+from yuanjing.bootstrap.process import published, return_large_blocks, say_ready
 from yuanjing.bootstrap.services import Services, open_services
 from yuanjing.bootstrap.video import open_engine
 from yuanjing.kit.metrics import MetricsBoard
@@ -48,6 +48,7 @@ def run_worker(handover: Handover, on_ready: Callable[[], None] | None = None) -
     Raises:
         SettingsError, StorageUnavailableError: see `check_files`; of a worker that runs by itself.
     """
+    return_large_blocks()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_run(handover, on_ready))
     return 0
