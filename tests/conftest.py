@@ -1,5 +1,6 @@
 """What tests of every layer may use."""
 
+import gc
 import sys
 from collections.abc import Iterator
 
@@ -11,6 +12,7 @@ from tests.support.postgres import PostgresServer, find_binaries, run_apart
 sys.modules.setdefault("sqlite3", pysqlite3)  # schemathesis asks for it; a process has one copy of SQLite only
 settings.register_profile("yuanjing", deadline=None)  # how long an example takes is the machine's affair
 settings.load_profile("yuanjing")
+gc.set_threshold(100_000, 50, 100)  # a run has millions of objects; to search them for garbage took a sixth of its time
 
 
 @pytest.fixture(scope="session")

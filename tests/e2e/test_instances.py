@@ -11,6 +11,7 @@ import httpx2
 import pytest
 from tests.support.load import PATH, chat_body, wait_until
 from tests.support.platform import Platform
+from tests.support.warm import warm_commands
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -23,19 +24,18 @@ def chat(platform: Platform) -> int:
 
 def serve(platform: Platform, *arguments: str) -> tuple[int, str]:
     """Exit code and stderr of a `serve` that ends by itself."""
-    command = [*platform.command, "serve", *arguments]
-    done = subprocess.run(command, env=platform.environment, capture_output=True, text=True, timeout=30, check=False)  # noqa: S603  # our own program
+    done = warm_commands().run(["serve", *arguments], platform.environment)
     return done.returncode, done.stderr
 
 
-@pytest.mark.parametrize("arguments", [["--sandbox", "--demo"], ["--role", "gateway"]], ids=["all", "gateway"])
-def test_a_second_platform_on_a_data_folder_is_refused_and_harms_nothing(tmp_path, arguments):
+def test_a_second_platform_on_a_data_folder_is_refused_and_harms_nothing(tmp_path):
     with Platform(tmp_path / "var") as platform:
         addresses = (platform.data / "address.json").read_bytes()
-        code, errors = serve(platform, *arguments)
-        assert code == 2
-        assert f"the platform already runs on this data folder, {platform.data}, at {platform.url}" in errors
-        assert f"(pid {platform.process.pid}); stop it, or give another --data / YUANJING_DATA" in errors
+        for arguments in (["--sandbox", "--demo"], ["--role", "gateway"]):
+            code, errors = serve(platform, *arguments)
+            assert code == 2
+            assert f"the platform already runs on this data folder, {platform.data}, at {platform.url}" in errors
+            assert f"(pid {platform.process.pid}); stop it, or give another --data / YUANJING_DATA" in errors
         for part in ("worker", "sandbox"):
             code, errors = serve(platform, "--role", part)
             assert (code, f"the {part} already runs" in errors) == (2, True)

@@ -17,7 +17,7 @@ from tests.support.matrix_rules import RULES, Rule
 from tests.support.platform import Platform
 
 pytestmark = pytest.mark.timeout(300)
-EXAMPLES_EACH = 15
+EXAMPLES_EACH = 8
 CALL_SECONDS = 20
 
 

@@ -40,7 +40,7 @@ def test_answers_are_as_documented(tmp_path):
             for body in _examples(operation):
                 assert check(operation.Case(body=body, media_type="application/json")) == 200
             profile = hypothesis.settings(
-                max_examples=25,
+                max_examples=12,
                 deadline=None,
                 database=None,
                 derandomize=True,

@@ -208,7 +208,7 @@ class Lock:
         self._runner.close()
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The address of an empty database."""
     if request.param == "sqlite":
@@ -217,7 +217,9 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     yield request.getfixturevalue("postgres_empty_url")
 
 
-@pytest.mark.parametrize("way_back", ["sweep", "notification"])
+@pytest.mark.parametrize(
+    ("database_url", "way_back"), [("sqlite", "sweep"), ("postgres", "notification")], indirect=["database_url"]
+)
 def test_a_gateway_that_is_killed_between_notification_and_credit(tmp_path, payers, database_url, way_back):
     settings = {"YUANJING_DATABASE_URL": database_url, "YUANJING_TOPUP_CHECK_SECONDS": "2"}
     if way_back == "notification":  # the worker would come before

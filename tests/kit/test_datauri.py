@@ -34,7 +34,7 @@ def test_every_way_to_write_base64_is_read(
 )
 @pytest.mark.parametrize("piece", [1, 2, 3, 4, 1000])
 def test_other_texts_are_refused(text: str, piece: int):
-    with pytest.raises(ValueError):  # noqa: PT011  # whichever
+    with pytest.raises(ValueError):  # noqa: PT011  # each text has its own words
         read_data_uri(text, piece_characters=piece)
 
 

@@ -71,9 +71,8 @@ class Platform:
         with (self.data.parent / "serve.out").open("w") as out, (self.data.parent / "serve.err").open("a") as err:
             arguments = ["serve", "--sandbox", "--demo"]
             if self.is_cold:
-                self.process = subprocess.Popen(
-                    [*self.command, *arguments], stdout=out, stderr=err, env=self.environment, text=True
-                )  # noqa: S603  # our own program
+                command = [*self.command, *arguments]
+                self.process = subprocess.Popen(command, stdout=out, stderr=err, env=self.environment, text=True)  # noqa: S603  # our own program
             else:
                 self.process = warm_commands().start(arguments, self.environment, out, err)
         while "usage list" not in self.text:

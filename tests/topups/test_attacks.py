@@ -69,7 +69,7 @@ async def test_a_genuine_notification_counts_for_its_own_order_only(shop: Shop):
         good + b"&out_trade_no=" + dear["number"].encode(),
         notification(dear["number"], "50000.00", trade_no).replace(b"50000.00", b"1.00"),
     ]
-    async with httpx2.AsyncClient(trust_env=False) as client:
+    async with httpx2.AsyncClient(trust_env=False, timeout=60) as client:
         for body in replays:
             answer = await client.post(shop.url + "/callbacks/payments/alipay", content=body)
             assert (answer.status_code, answer.text) == (403, "forged")
@@ -84,7 +84,7 @@ async def test_a_payment_that_is_told_with_another_trade_is_no_second_credit(sho
     await shop.pay(made)
     await shop.attempts(made["number"], 1)
     body = notification(made["number"], "10.00", "2026113022001999999999999999")
-    async with httpx2.AsyncClient(trust_env=False) as client:
+    async with httpx2.AsyncClient(trust_env=False, timeout=60) as client:
         answer = await client.post(shop.url + "/callbacks/payments/alipay", content=body)
     assert (answer.status_code, answer.text) == (409, "mismatch")
     assert "paid twice" in (await shop.row(made)).flag
@@ -105,7 +105,7 @@ async def test_a_payment_that_is_told_with_another_trade_is_no_second_credit(sho
     ],
 )
 async def test_what_is_no_notification(shop: Shop, body: bytes, status: int):
-    async with httpx2.AsyncClient(trust_env=False) as client:
+    async with httpx2.AsyncClient(trust_env=False, timeout=60) as client:
         answer = await client.post(shop.url + "/callbacks/payments/alipay", content=body)
     assert answer.status_code == status
     assert answer.content != b"success"
@@ -114,7 +114,7 @@ async def test_what_is_no_notification(shop: Shop, body: bytes, status: int):
 
 @pytest.mark.parametrize("path", ["other", "manual", "ALIPAY", "%00", "x" * 300])
 async def test_other_methods_take_no_notifications(shop: Shop, path: str):
-    async with httpx2.AsyncClient(trust_env=False) as client:
+    async with httpx2.AsyncClient(trust_env=False, timeout=60) as client:
         answer = await client.post(f"{shop.url}/callbacks/payments/{path}", content=b"x")
         assert (answer.status_code, answer.text) == (404, "not_found")
         assert (await client.get(f"{shop.url}/callbacks/payments/alipay")).status_code == 405

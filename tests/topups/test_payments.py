@@ -41,7 +41,7 @@ async def test_the_answer_is_seven_bytes_and_nothing_else(shop: Shop):
     made = await shop.order()
     await shop.pay(made, "lost")
     body = notification(made["number"], made["amount"], shop.box.trade(made["number"])["trade_no"])
-    async with httpx2.AsyncClient(trust_env=False) as client:
+    async with httpx2.AsyncClient(trust_env=False, timeout=60) as client:
         for _ in range(2):
             answer = await client.post(shop.url + "/callbacks/payments/alipay", content=body)
             assert (answer.status_code, answer.content) == (200, b"success")
@@ -120,7 +120,7 @@ async def test_a_lost_notification_is_made_good_by_the_page_that_waits(shop: Sho
     returned = await shop.pay(made, "lost")
     query = parse_qs(urlsplit(returned.headers["location"]).query)
     assert query["out_trade_no"] == [made["number"]]  # what the browser brings back is signed, and counts for nothing
-    async with httpx2.AsyncClient(trust_env=False) as client:
+    async with httpx2.AsyncClient(trust_env=False, timeout=60) as client:
         assert (await client.get(returned.headers["location"])).status_code == 200
     await shop.check(0)
     assert (await shop.show(made))["state"] == "credited"

@@ -26,7 +26,7 @@ async def lost_payment(shop: Shop) -> tuple[str, bytes]:
 
 async def test_a_hundred_times_one_after_the_other(shop: Shop):
     number, body = await lost_payment(shop)
-    async with httpx2.AsyncClient(trust_env=False) as client:
+    async with httpx2.AsyncClient(trust_env=False, timeout=60) as client:
         for _ in range(REPEATS):
             answer = await client.post(shop.url + PATH, content=body)
             assert (answer.status_code, answer.content) == (200, b"success")
@@ -53,7 +53,7 @@ async def test_a_hundred_at_once_with_forged_ones_among_them(shop: Shop):
 async def test_ten_megabytes_are_refused_before_anything_is_computed(shop: Shop):
     number, body = await lost_payment(shop)
     huge = body + b"&passback_params=" + b"x" * 10_000_000
-    async with httpx2.AsyncClient(trust_env=False) as client:
+    async with httpx2.AsyncClient(trust_env=False, timeout=60) as client:
         began = time.perf_counter()
         answer = await client.post(shop.url + PATH, content=huge)
         assert time.perf_counter() - began < 2

@@ -16,7 +16,9 @@ from yuanjing.adapters.sql.tables import METADATA
 T = TypeVar("T")
 
 
-OLD_VERSIONS = sorted(migrate.revisions() - {HEAD})
+_FIRST, *_BETWEEN, _LAST = sorted(migrate.revisions() - {HEAD})
+OLD_VERSIONS = [_FIRST, *(pytest.param(one, marks=pytest.mark.soak) for one in _BETWEEN), _LAST]
+"""Each step by itself is in the test above; from the others in one go is for the long run."""
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
