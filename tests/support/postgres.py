@@ -48,7 +48,7 @@ class PostgresServer:
 
     def __init__(self, binaries: Path, parent: Path | None = None) -> None:
         """`parent` is where its folder is made; by default in memory if there is room."""
-        self.folder = Path(tempfile.mkdtemp(prefix="yj-pg-", dir=parent or _memory()))
+        self.folder = Path(tempfile.mkdtemp(prefix="yj-pg-", dir=parent or memory_folder()))
         self.data = self.folder / "data"
         self.data.mkdir(mode=0o700)
         self.folder.chmod(0o755)
@@ -107,8 +107,8 @@ class PostgresServer:
         assert answer == "done", f"PostgreSQL's guard: {command}: {answer or 'ended'}"
 
 
-def _memory() -> Path | None:
-    """A file system in memory with room for the data: a database is then made in 12 ms instead of 350."""
+def memory_folder() -> Path | None:
+    """A file system in memory with room for data: a database is made there in 12 ms instead of 350."""
     memory = Path("/dev/shm")  # noqa: S108  # mkdtemp makes a private folder in it
     is_usable = os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > MEMORY_BYTES_MIN
     return memory if is_usable else None

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from yuanjing.kit.disk import make_folder
 from yuanjing.kit.secretfiles import SecretFileError, read_or_create_secret
 from yuanjing.settings import Role, ServeOptions, Settings, SettingsError, variable
 
@@ -51,7 +52,7 @@ def prepare_data(settings: Settings) -> None:
         SettingsError: it cannot be made.
     """
     try:
-        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(settings.data, 0o700)
     except OSError as error:
         raise _unusable(settings.data, error) from error
 

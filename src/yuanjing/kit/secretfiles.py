@@ -7,6 +7,8 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from yuanjing.kit.disk import make_folder, sync_folder
+
 _FILE_MODE, _FOLDER_MODE, _OTHERS = 0o600, 0o700, 0o077
 
 
@@ -64,11 +66,7 @@ def replace_secrets(path: Path, values: Sequence[bytes]) -> None:
     try:
         draft = _draft(path, "\n".join(value.hex() for value in values))
         draft.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(path.parent)
     except OSError as error:
         raise SecretFileError(f"{path}: {error.strerror}") from error
 
@@ -128,8 +126,8 @@ def read_secret_text(path: Path) -> str:
 
 
 def _create(path: Path, text: str) -> None:
-    """Write a complete new file and link it into place, so that nobody ever reads half of one."""
-    path.parent.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+    """Write a complete new file and link it into place, so that nobody ever reads half of one; it is durable then."""
+    make_folder(path.parent, _FOLDER_MODE)
     draft = _draft(path, text)
     try:
         path.hardlink_to(draft)
@@ -137,6 +135,7 @@ def _create(path: Path, text: str) -> None:
         return  # another process was first; its secret is the one
     finally:
         draft.unlink()
+        sync_folder(path.parent)
 
 
 def _draft(path: Path, text: str) -> Path:

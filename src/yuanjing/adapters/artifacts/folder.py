@@ -14,6 +14,7 @@ from pathlib import Path
 from yuanjing.adapters.artifacts.keys import checked
 from yuanjing.adapters.artifacts.room import Room, disk_errors
 from yuanjing.domain.errors import NotFoundError
+from yuanjing.kit.disk import sync_folder
 from yuanjing.kit.threads import to_its_end
 from yuanjing.ports.artifacts import BlobEntry, StorageUnavailableError, StoredBlob
 
@@ -125,7 +126,7 @@ class FolderBlobs:
                 path.parent.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
                 draft.replace(path)
                 for folder in self._parents(path):
-                    _sync(folder)
+                    sync_folder(folder)
             except (FileNotFoundError, FileExistsError):
                 if not left:
                     raise
@@ -201,11 +202,3 @@ def _cached(descriptor: int, length: int, start: int) -> bytes | None:
     except OSError:
         return None
     return bytes(memoryview(buffer)[:count])
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -7,6 +7,7 @@ from yuanjing.adapters.spool.files import SpoolFile, find_files
 from yuanjing.adapters.spool.reader import SqliteSpoolReader
 from yuanjing.adapters.spool.writer import SpoolLimits, SqliteSpoolWriter
 from yuanjing.domain.errors import SpoolError
+from yuanjing.kit.disk import make_folder
 
 
 class SqliteSpoolFolder:
@@ -23,7 +24,7 @@ class SqliteSpoolFolder:
         self._path = path
         self._limits = SpoolLimits(sync=sync, rows_max=rows_max, size_max_bytes=size_max_bytes)
         self._readers: dict[tuple[str, int], SqliteSpoolReader] = {}
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(path, 0o700)
 
     def create(self, node_id: str, incarnation: int) -> SqliteSpoolWriter:
         """See the port."""

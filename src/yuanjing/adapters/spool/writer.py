@@ -11,6 +11,7 @@ from yuanjing.adapters.spool.codec import encode_record
 from yuanjing.adapters.spool.files import SpoolFile, take_lock
 from yuanjing.domain.errors import SpoolError, SpoolFullError
 from yuanjing.domain.usage import UsageRecord
+from yuanjing.kit.disk import sync_folder
 
 _SCHEMA = """
 CREATE TABLE usage (seq INTEGER PRIMARY KEY, body BLOB NOT NULL);
@@ -218,9 +219,5 @@ def _open(file: SpoolFile, sync: str) -> pysqlite3.Connection:
     connection.execute(f"PRAGMA synchronous={sync}")
     connection.execute("PRAGMA wal_autocheckpoint=0")
     connection.executescript(_SCHEMA)
-    descriptor = os.open(file.folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(file.folder)
     return connection

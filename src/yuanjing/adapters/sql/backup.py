@@ -9,6 +9,7 @@ import pysqlite3
 from yuanjing.adapters.sql.alone import is_sqlite, parse_url
 from yuanjing.adapters.sql.sqlite_engine import check_copies, database_path, translate_sqlite
 from yuanjing.domain.errors import AlreadyExistsError, InvalidInputError, NotFoundError, StoreUnavailableError
+from yuanjing.kit.disk import sync_folder
 
 _BUSY_SECONDS = 15.0
 
@@ -40,6 +41,7 @@ def copy_database(url: str, target: Path) -> int:
         try:
             _copy(source, draft)
             draft.rename(target)
+            sync_folder(target.parent)
         finally:
             draft.unlink(missing_ok=True)
     except OSError as error:

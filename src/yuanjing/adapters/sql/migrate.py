@@ -10,6 +10,7 @@ from alembic.script import ScriptDirectory
 
 from yuanjing.adapters.sql.alone import is_sqlite, newer_schema, parse_url, read_version, run_alone
 from yuanjing.adapters.sql.sqlite_engine import database_path
+from yuanjing.kit.disk import make_folder
 
 _FOLDER = Path(__file__).parent / "migrations"
 _ADVISORY_LOCK = 0x7975616E
@@ -66,5 +67,5 @@ async def _migrate(url: str, step: Callable[[Config], None]) -> None:
         step(config)
 
     if is_sqlite(address):
-        database_path(address).parent.mkdir(parents=True, exist_ok=True)
+        make_folder(database_path(address).parent, 0o777)
     await run_alone(address, work, may_write=True)
