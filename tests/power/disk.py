@@ -204,7 +204,7 @@ def _walk(folder: _Folder, prefix: str) -> Iterable[str]:
 
 
 def _write(folder: _Folder, target: Path, chance: random.Random, keeping: float) -> None:
-    target.mkdir(mode=0o700, exist_ok=True)
+    target.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name, what in folder.after_loss(chance, keeping).items():
         if isinstance(what, _Folder):
             _write(what, target / name, chance, keeping)

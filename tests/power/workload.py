@@ -59,7 +59,10 @@ class _Clients:
         if name is not None:
             headers["Idempotency-Key"] = name
         body = chat_body(text, is_stream=is_stream)
-        answer = client.post(self._platform.url + PATH, json=body, headers=headers)
+        try:
+            answer = client.post(self._platform.url + PATH, json=body, headers=headers)
+        except httpx2.RemoteProtocolError:  # a gateway that is rolled closes idle connections; one was just chosen
+            answer = client.post(self._platform.url + PATH, json=body, headers=headers)
         assert answer.status_code == httpx2.codes.OK, answer.text
         assert not is_stream or answer.text.endswith("data: [DONE]\n\n"), answer.text
         usage_id = answer.headers["x-yuanjing-usage-id"]

@@ -13,7 +13,9 @@ from tests.adapters.store_contract.conftest import FAST
 from yuanjing.adapters.sql import StoreOptions, open_store
 from yuanjing.adapters.sql.alone import parse_url
 from yuanjing.adapters.sql.sqlite_engine import check_copies, check_version, database_path
+from yuanjing.adapters.sql.sqlite_threads import CHECKPOINT_IDLE_SECONDS
 from yuanjing.domain.errors import StoreUnavailableError
+from yuanjing.kit.clock import ManualClock
 from yuanjing.ports.store import Tx
 
 WRITER = """
@@ -249,3 +251,21 @@ async def test_a_file_that_is_no_database_is_reported(tmp_path: Path):
     (tmp_path / "store.db").write_bytes(b"this is not a database" * 100)
     with pytest.raises(StoreUnavailableError):
         await open_store(f"sqlite:///{tmp_path}/store.db")
+
+
+async def test_the_writer_goes_on_after_a_failure_that_was_followed_by_quiet(sqlite_url: str):
+    clock = ManualClock()
+    store = await open_store(sqlite_url, options=FAST, clock=clock)
+    await store.write(lambda tx: tx.ledger.post([grant(amount=1, cause="before")]))
+
+    def fail(_: Tx) -> None:
+        raise StoreUnavailableError("the disk is full")
+
+    with pytest.raises(StoreUnavailableError):
+        await store.write(fail)
+    clock.advance(10)  # the checkpoint of what was written before is overdue, and there is no connection to do it
+    await asyncio.sleep(2 * CHECKPOINT_IDLE_SECONDS)
+    posted = store.write(lambda tx: tx.ledger.post([grant(amount=1, cause="after")]))
+    await asyncio.wait_for(posted, 10)
+    assert (await store.read(lambda tx: tx.ledger.balances(TEST, "cus_a"))).available_nanos == 2
+    await store.close()

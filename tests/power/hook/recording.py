@@ -1,10 +1,10 @@
 """Recording in a process what its SQLite and its file calls do to the disk.
 
-SQLite is the copy inside pysqlite3, which the platform uses for database and spools alike. The default VFS of that very
-copy is patched in memory, so that every connection goes through it with the journal mode, syncs and checkpoints that
-the product has chosen: `xOpen` gives each file a copy of its method table, in which writing, truncating and syncing tell
-before and after. SQLite syncs folders by itself, inside `xSync` and `xDelete`; it opens them by a call that a VFS lets
-one replace.
+SQLite is the copy inside pysqlite3, which the platform uses for database and spools alike. The default VFS of that copy
+is patched in memory, so that every connection goes through it with the journal mode, syncs and checkpoints that
+the product has chosen: `xOpen` gives each file a copy of its method table, in which writing, truncating and syncing
+tell before and after. SQLite syncs folders by itself, inside `xSync` and `xDelete`, which it opens by a call that one may
+replace.
 
 What the product writes by itself are few small files; what matters of them is what they hold when they are synced.
 
@@ -68,6 +68,24 @@ class _Methods(ctypes.Structure):
     ]
 
 
+def default_vfs() -> Any:
+    """SQLite's default VFS, which may be changed."""
+    find = ctypes.PyDLL(_sqlite3.__file__).sqlite3_vfs_find
+    find.restype, find.argtypes = ctypes.POINTER(_Vfs), [ctypes.c_char_p]
+    vfs = find(None).contents
+    assert vfs.name == b"unix", vfs.name
+    return vfs
+
+
+def replace_system_call(vfs: Any, name: bytes, ours: int) -> int:
+    """Put a function of ours in the place of one that SQLite calls; where that one is."""
+    address = ctypes.addressof(vfs)
+    original = _GET_CALL(vfs.get_system_call)(address, name)
+    assert original, name
+    assert _SET_CALL(vfs.set_system_call)(address, name, ours) == pysqlite3.SQLITE_OK
+    return original
+
+
 class _Recorder:
     """Holds what SQLite calls, for as long as the process lives."""
 
@@ -80,17 +98,11 @@ class _Recorder:
 
     def patch(self) -> None:
         """Put ourselves into the default VFS."""
-        library = ctypes.PyDLL(_sqlite3.__file__)
-        find = library.sqlite3_vfs_find
-        find.restype, find.argtypes = ctypes.POINTER(_Vfs), [ctypes.c_char_p]
-        vfs = find(None).contents
-        assert vfs.name == b"unix", vfs.name
+        vfs = default_vfs()
         self._open, self._delete = _OPEN(vfs.open), _DELETE(vfs.delete)
         vfs.open, vfs.delete = self._keep(_OPEN(self._on_open)), self._keep(_DELETE(self._on_delete))
-        address = ctypes.addressof(vfs)
-        self._open_folder = _OPEN_FOLDER(_GET_CALL(vfs.get_system_call)(address, b"openDirectory"))
         ours = self._keep(_OPEN_FOLDER(self._on_open_folder))
-        assert _SET_CALL(vfs.set_system_call)(address, b"openDirectory", ours) == pysqlite3.SQLITE_OK
+        self._open_folder = _OPEN_FOLDER(replace_system_call(vfs, b"openDirectory", ours))
 
     def _keep(self, function: Any) -> int:
         self._kept.append(function)

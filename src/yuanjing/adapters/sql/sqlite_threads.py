@@ -127,14 +127,14 @@ class ConnectionThread:
         checkpointer = self._checkpointer
         if checkpointer is None:
             return self._calls.get()
-        while True:
+        while (conn := self._conn) is not None:
             if not checkpointer.is_overdue:
                 try:
                     return self._calls.get(timeout=checkpointer.idle_seconds)
                 except queue.Empty:
                     pass  # a quiet moment: what is below is for it
-            if self._conn is not None:
-                self._checkpoint(checkpointer, self._conn)
+            self._checkpoint(checkpointer, conn)
+        return self._calls.get()  # after a failure; whoever comes next opens a connection, and it is checkpointed then
 
     def _checkpoint(self, checkpointer: Checkpointer, conn: sa.Connection) -> None:
         try:
