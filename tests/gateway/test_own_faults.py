@@ -286,6 +286,18 @@ def test_a_broken_spool_cuts_what_runs_and_ends_the_process_when_the_disk_works(
         r.wait_over()
 
 
+def test_a_spool_that_breaks_by_itself_is_noticed_although_nobody_asks():
+    options = {"is_stopped_by_test": True, "spool_retry_seconds": 0.05, "heartbeat_seconds": 0.05}
+    with rig([forever(echo)], **options) as r:  # type: ignore[arg-type]
+        ended = []
+        object.__setattr__(r.gateway._parts, "on_broken", lambda: ended.append(1))
+        r.spool.is_broken, r.spool.room = True, 0
+        wait_for(lambda: r.gateway.why_not_ready() == ["the spool cannot be written"])
+        assert not ended
+        r.spool.is_broken = False
+        wait_for(lambda: ended)
+
+
 def test_money_that_may_be_on_a_broken_disk_is_not_spent_again():
     with rig([forever(echo)], is_stopped_by_test=True) as r:
         client = r.client()

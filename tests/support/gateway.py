@@ -231,7 +231,8 @@ class FakeSpool:
         return len(self.records)
 
     def forget(self, posted_seq: int) -> None:
-        pass
+        if self.is_broken:
+            raise SpoolError("disk full")
 
     def is_disk_well(self) -> bool:
         return not self.is_broken

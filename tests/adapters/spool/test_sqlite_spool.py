@@ -215,6 +215,8 @@ def test_a_failing_checkpointer_breaks_the_writer(tmp_path):
     writer._note_failure("the disk is gone")
     with pytest.raises(SpoolError, match="the disk is gone"):
         writer.append([record(1)], [])
+    with pytest.raises(SpoolError, match="the disk is gone"):
+        writer.forget(0)  # as each heartbeat does: else nobody would hear of it while nothing is asked for
     writer.close()
 
 

@@ -130,8 +130,10 @@ class SqliteSpoolWriter:
 
     def forget(self, posted_seq: int) -> None:
         """See the port."""
+        if self._broken is not None:
+            self._refuse()  # whoever has nothing to append hears here that the checkpointer has failed
         self._forgotten_seq = min(max(self._forgotten_seq, posted_seq), self._last_seq)
-        if self._size_bytes >= self._large_bytes and self._broken is None:
+        if self._size_bytes >= self._large_bytes:
             self._checkpointer.shrinks = True
             try:
                 self._make_room(_MAKE_ROOM_ROWS)
