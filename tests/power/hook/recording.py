@@ -1,10 +1,9 @@
 """Recording in a process what its SQLite and its file calls do to the disk.
 
 SQLite is the copy inside pysqlite3, which the platform uses for database and spools alike. The default VFS of that copy
-is patched in memory, so that every connection goes through it with the journal mode, syncs and checkpoints that
-the product has chosen: `xOpen` gives each file a copy of its method table, in which writing, truncating and syncing
-tell before and after. SQLite syncs folders by itself, inside `xSync` and `xDelete`, which it opens by a call that one may
-replace.
+is patched in memory, so that every connection goes through it with the journal mode, syncs and checkpoints that the
+product has chosen. `xOpen` gives each file a copy of its method table, in which writing, truncating and syncing tell.
+SQLite syncs folders by itself, inside `xSync` and `xDelete`, and opens them by a call that one may replace.
 
 What the product writes by itself are few small files; what matters of them is what they hold when they are synced.
 

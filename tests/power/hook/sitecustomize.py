@@ -1,4 +1,4 @@
-"""Every Python process imports this at its start, as its folder is in PYTHONPATH; its disk is then recorded, or may be full."""
+"""Every Python process imports this at its start, its folder being in PYTHONPATH: its disk is recorded, or full."""
 
 import os
 from pathlib import Path
