@@ -232,7 +232,7 @@ class FakeSpool:
 
     def forget(self, posted_seq: int) -> None:
         if self.is_broken:
-            raise SpoolError("disk full")
+            raise SpoolError(f"disk full after row {posted_seq}")
 
     def is_disk_well(self) -> bool:
         return not self.is_broken

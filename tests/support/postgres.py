@@ -89,6 +89,30 @@ class PostgresServer:
         )
         return done.stdout.strip()
 
+    def dump(self, database: str) -> bytes:
+        """What `pg_dump` writes, also while others are at work."""
+        command = [self._bin / "pg_dump", "-h", self.data, "-U", "postgres", database]
+        return subprocess.run(command, check=True, capture_output=True, timeout=WAIT_SECONDS).stdout  # noqa: S603  # the same
+
+    def restore(self, dump: bytes) -> str:
+        """A new database out of a dump; its name."""
+        name = self.create_database()
+        command = [
+            self._bin / "psql",
+            "-X",
+            "-q",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-h",
+            self.data,
+            "-U",
+            "postgres",
+            "-d",
+            name,
+        ]
+        subprocess.run(command, check=True, input=dump, capture_output=True, timeout=WAIT_SECONDS)  # noqa: S603  # the same
+        return name
+
     def close(self) -> None:
         assert self._guard.stdin
         assert self._guard.stdout
