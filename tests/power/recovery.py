@@ -11,7 +11,7 @@ from yuanjing.bootstrap.checks import ENCRYPTION_KEY_FILE, PEPPER_FILE
 from yuanjing.bootstrap.data_folder import node_name, node_prefix
 from yuanjing.bootstrap.services import Services, open_services
 from yuanjing.settings import Settings
-from yuanjing.usecases.nodes import register_node
+from yuanjing.usecases.nodes import register_node, take_over
 from yuanjing.usecases.posting import UsagePoster
 from yuanjing.usecases.verify import verify
 from yuanjing.worker.counters import WorkerCounters
@@ -74,6 +74,7 @@ async def recover(data: Path, *, gateway_first: bool) -> Books:
         spool = spool or await _begin_gateway(services)
         for step in worker:
             await step.run()
+        await _let_silence_pass(services)
         report = await verify(
             services.store, services.spools, services.clock, node_prefix=node_prefix(settings), patience_seconds=0
         )
@@ -92,6 +93,14 @@ def _worker(services: Services, log: _Log) -> Sequence[PostingLoop | ObservingLo
         PostingLoop(poster, services.spools, services.clock, log, counters),
         ObservingLoop(*parts, options, log, counters),
     ]
+
+
+async def _let_silence_pass(services: Services) -> None:
+    """What `YUANJING_NODE_SILENT_SECONDS` do to a node that had just been registered, and had no spool yet."""
+    there = {(reader.node_id, reader.incarnation) for reader in services.spools.readers()}
+    for node in await services.store.read(lambda tx: tx.nodes.all()):
+        if node.is_alive and (node.id, node.incarnation) not in there:
+            await take_over(services.store, services.clock, node_id=node.id, incarnation=node.incarnation, reader=None)
 
 
 async def _begin_gateway(services: Services) -> Any:
