@@ -6,7 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from tests.support.load import ask, balance, chat_body, spend_until_refused, wait_until
+from tests.support.load import ask, balance, chat_body, log_lines, spend_until_refused, wait_until
 from tests.support.platform import Platform
 
 pytestmark = pytest.mark.timeout(300)
@@ -69,6 +69,9 @@ async def test_a_spool_that_comes_back_late_is_charged_once_from_what_is_there(t
         assert {key: balance(platform, key)["available"] for key in (rich, poor)} == {
             key: rest[key] - owed[key] for key in (rich, poor)
         }
+        told = [line for line in log_lines(platform.errors()) if line["event"] == "worker.settled_late"]
+        assert sum(line["rows"] for line in told) == len(both)  # type: ignore[misc]
+        assert sum(line["shortfall_nanos"] for line in told) == int(sum(missing.values()) * 10**9)  # type: ignore[misc]
         wait_until(lambda: not [path for path in (platform.data / "spool").iterdir() if ".1.spool" in path.name], 20)
         assert platform.verify() == []
         assert platform.stop() == 0

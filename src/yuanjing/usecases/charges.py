@@ -10,7 +10,7 @@ from yuanjing.domain.money import Book
 from yuanjing.domain.usage import PostedUsage, UsageRecord
 from yuanjing.ports.store import Tx
 from yuanjing.usecases.idempotency import keep_answers
-from yuanjing.usecases.movements import Movements
+from yuanjing.usecases.movements import Late, Movements
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,6 +39,11 @@ def post_records(tx: Tx, moves: Movements, batch: Batch, *, and_lock: Sequence[s
     on_hold, late = _divide(fresh, holds, batch.owner)
     paid_by = _settle(moves, on_hold, holds, cause)
     shortfalls = _settle_late(tx, moves, late, cause, paid_by)
+    moves.late += Late(
+        rows=len(late),
+        charge_nanos=sum(record.charge_nanos for record in late),
+        shortfall_nanos=sum(shortfalls.values()),
+    )
     _book_overruns(moves, fresh, shortfalls, cause)
     posted = [
         PostedUsage(

@@ -6,7 +6,7 @@ locks its holds in one call and applies once: a second time would lock out of or
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from yuanjing.domain.errors import InsufficientFundsError
@@ -41,12 +41,34 @@ async def write_contended(store: Store, work: Callable[[Tx], T]) -> T:
     return await store.write(work)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Late:
+    """Usage whose lease was closed, or did not cover it, when it came: charged from what its customers had left.
+
+    Attributes:
+        charge_nanos: what it costs.
+        shortfall_nanos: what of that they did not have: the platform's loss.
+    """
+
+    rows: int = 0
+    charge_nanos: int = 0
+    shortfall_nanos: int = 0
+
+    def __add__(self, other: "Late") -> "Late":
+        return Late(
+            rows=self.rows + other.rows,
+            charge_nanos=self.charge_nanos + other.charge_nanos,
+            shortfall_nanos=self.shortfall_nanos + other.shortfall_nanos,
+        )
+
+
 class Movements:
-    """Gathers moves of money around holds; nothing is written before `apply`."""
+    """Gathers moves of money around holds; nothing is written before `apply`. `late` is what of it came late."""
 
     def __init__(self, tx: Tx, at: float) -> None:
         self._tx = tx
         self.at = at
+        self.late = Late()
         self._transfers: list[Transfer] = []
         self._added: dict[str, Hold] = {}
         self._changed: dict[str, Hold] = {}

@@ -118,7 +118,7 @@ async def take_over(  # the life, its spool, and the limit of one transaction
             if end is None:
                 nothing = Batch(records=[], owner=(node_id, incarnation), cause="")
                 close_leases(tx, nothing, clock.unix())
-            elif not post_end(tx, end, clock.unix(), is_release=True):
+            elif post_end(tx, end, clock.unix(), is_release=True) is None:
                 return None
             tx.nodes.close(node_id, incarnation)
             return True

@@ -9,7 +9,7 @@ from yuanjing.kit.clock import Clock
 from yuanjing.ports.spool import SpooledUsage, SpoolReader
 from yuanjing.ports.store import SpoolPosition, Store, Tx
 from yuanjing.usecases.charges import Batch, post_records
-from yuanjing.usecases.movements import Movements, write_contended
+from yuanjing.usecases.movements import Late, Movements, write_contended
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,6 +41,12 @@ class UsagePoster:
         self._clock = clock
         self.batch_rows = batch_rows
         self._positions: dict[tuple[str, int], int] = {}
+        self._late = Late()
+
+    def take_late(self) -> Late:
+        """What this poster has settled late since this was asked last."""
+        late, self._late = self._late, Late()
+        return late
 
     def posted_seq(self, reader: SpoolReader) -> int:
         """Up to where this poster knows the spool to be posted; 0 before it has looked."""
@@ -59,18 +65,19 @@ class UsagePoster:
             return 0
         node_id, incarnation = reader.node_id, reader.incarnation
 
-        def work(tx: Tx) -> bool:
+        def work(tx: Tx) -> Late | None:
             tx.nodes.lock(node_id)
             return post_rows(tx, node_id, incarnation, seq, rows, self._clock.unix())
 
         try:
-            is_posted = await write_contended(self._store, work)
+            late = await write_contended(self._store, work)
         except StoreUnavailableError:
             self.forget(reader)  # the commit may have happened
             raise
-        if not is_posted:
+        if late is None:
             self.forget(reader)
             return 0
+        self._late += late
         self._positions[node_id, incarnation] = rows[-1].seq
         return len(rows)
 
@@ -108,18 +115,19 @@ class UsagePoster:
             return False
         end = await self.read_end(reader)
 
-        def work(tx: Tx) -> bool:
+        def work(tx: Tx) -> Late | None:
             node = tx.nodes.lock(end.node_id)
             if node is not None and node.is_alive and node.incarnation == end.incarnation:
-                return False
+                return None
             position = tx.nodes.position(end.node_id, end.incarnation)
             if position is not None and position.is_finished and not end.rows:
-                return True
+                return Late()
             return post_end(tx, end, self._clock.unix())
 
-        is_finished = await write_contended(self._store, work)
+        late = await write_contended(self._store, work)
         self.forget(reader)
-        return is_finished
+        self._late += late or Late()
+        return late is not None
 
     def forget(self, reader: SpoolReader) -> None:
         """Read the position afresh next time."""
@@ -143,23 +151,25 @@ class UsagePoster:
 
 def post_rows(  # a batch is named by where it comes from
     tx: Tx, node_id: str, incarnation: int, expected_seq: int, rows: Sequence[SpooledUsage], at: float
-) -> bool:
-    """Post rows and move the spool's position over them; False, with nothing done, if it is not where it was read.
+) -> Late | None:
+    """Post rows and move the spool's position over them; None, with nothing done, if it is not where it was read.
+
+    Returned is what of it came late.
 
     The caller has locked the node's row, so that posting and take-over do not overlap.
     """
     first, last = rows[0].seq, rows[-1].seq
     if not tx.nodes.advance(node_id, incarnation, expected_seq=expected_seq, posted_seq=last):
-        return False
+        return None
     cause = f"{node_id}:{incarnation}:{first}-{last}"
     moves = Movements(tx, at)
     post_records(tx, moves, Batch(records=[row.record for row in rows], owner=(node_id, incarnation), cause=cause))
     moves.apply()
-    return True
+    return moves.late
 
 
-def post_end(tx: Tx, end: SpoolEnd, at: float, *, is_release: bool = False) -> bool:
-    """Post all that is left of a spool and mark it as finished; False, with nothing done, if its position has moved.
+def post_end(tx: Tx, end: SpoolEnd, at: float, *, is_release: bool = False) -> Late | None:
+    """Post all that is left of a spool and mark it as finished; None, with nothing done, if its position has moved.
 
     A request that was in flight is charged its last watermark, as an estimate. With `is_release` the rest of the
     owner's leases goes back after that.
@@ -167,17 +177,20 @@ def post_end(tx: Tx, end: SpoolEnd, at: float, *, is_release: bool = False) -> b
     owner = (end.node_id, end.incarnation)
     last = end.rows[-1].seq if end.rows else end.posted_seq
     if not tx.nodes.advance(*owner, expected_seq=end.posted_seq, posted_seq=last):
-        return False
+        return None
     interrupted = [replace(record, status=UsageStatus.INTERRUPTED, is_estimated=True) for record in end.watermarks]
     cause = f"{end.node_id}:{end.incarnation}:{end.posted_seq + 1}-end"
     batch = Batch(records=[*(row.record for row in end.rows), *interrupted], owner=owner, cause=cause)
-    close_leases(tx, batch, at, is_release=is_release)
+    late = close_leases(tx, batch, at, is_release=is_release)
     tx.nodes.finish(end.node_id, end.incarnation)
-    return True
+    return late
 
 
-def close_leases(tx: Tx, batch: Batch, at: float, *, is_release: bool = True) -> None:
-    """Post a batch and return the rest of its owner's leases, all in one go; the caller has locked the node."""
+def close_leases(tx: Tx, batch: Batch, at: float, *, is_release: bool = True) -> Late:
+    """Post a batch and return the rest of its owner's leases, all in one go; the caller has locked the node.
+
+    Returned is what of it came late.
+    """
     leases = [hold.id for hold in tx.holds.open_of_owner(*batch.owner)] if is_release else []
     moves = Movements(tx, at)
     holds = post_records(tx, moves, batch, and_lock=leases)
@@ -185,3 +198,4 @@ def close_leases(tx: Tx, batch: Batch, at: float, *, is_release: bool = True) ->
         if holds[hold_id].closed_at is None:
             moves.resolve(holds[hold_id])
     moves.apply()
+    return moves.late

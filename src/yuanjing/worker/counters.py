@@ -14,6 +14,8 @@ class WorkerCounters:
 
     Attributes:
         rows_posted: usage rows posted.
+        rows_late: those of them whose lease was closed, or did not cover them.
+        late_shortfall_nanos: what of those could not be collected.
         take_overs: lives of nodes ended by this worker.
         spool_failures: attempts to post, to take over or to finish one spool that failed; the others went on.
         spools_removed: spool files finished and deleted.
@@ -29,6 +31,8 @@ class WorkerCounters:
     """
 
     rows_posted: int = 0
+    rows_late: int = 0
+    late_shortfall_nanos: int = 0
     take_overs: int = 0
     spool_failures: int = 0
     spools_removed: int = 0

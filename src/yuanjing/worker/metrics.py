@@ -37,6 +37,9 @@ def collect_store(store: StoreCounters) -> list[Metric]:
 
 def _work(counters: WorkerCounters) -> Iterable[Metric]:
     yield _counter("yuanjing_worker_rows_posted", "Usage rows posted to the ledger.", counters.rows_posted)
+    yield _counter("yuanjing_worker_rows_late", "Those of them that came late.", counters.rows_late)
+    shortfall = counters.late_shortfall_nanos
+    yield _counter("yuanjing_worker_late_shortfall_nanos", "What of those could not be collected.", shortfall)
     yield _counter("yuanjing_worker_take_overs", "Lives of nodes ended.", counters.take_overs)
     yield _counter("yuanjing_worker_spool_failures", "Attempts on one spool that failed.", counters.spool_failures)
     yield _counter("yuanjing_worker_spools_removed", "Spool files finished and removed.", counters.spools_removed)

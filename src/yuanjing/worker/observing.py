@@ -10,6 +10,7 @@ from yuanjing.usecases.nodes import NodeObserver, take_over
 from yuanjing.usecases.posting import UsagePoster
 from yuanjing.worker.counters import WorkerCounters
 from yuanjing.worker.options import WorkerOptions
+from yuanjing.worker.posting import tell_late
 from yuanjing.worker.supervisor import Logger
 
 
@@ -89,6 +90,7 @@ class ObservingLoop:
             is_finished = await self._poster.finish(reader)
         except (NotFoundError, SpoolError):
             return
+        tell_late(self._poster, reader, self._counters, self._logger)
         if is_finished:
             reader.remove()
             self._counters.spools_removed += 1

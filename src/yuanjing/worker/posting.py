@@ -8,6 +8,23 @@ from yuanjing.worker.counters import WorkerCounters
 from yuanjing.worker.supervisor import Logger
 
 
+def tell_late(poster: UsagePoster, reader: SpoolReader, counters: WorkerCounters, logger: Logger) -> None:
+    """Count what was settled late of a spool, and say it: a machine that was lost is back, or somebody was too slow."""
+    late = poster.take_late()
+    if not late.rows:
+        return
+    counters.rows_late += late.rows
+    counters.late_shortfall_nanos += late.shortfall_nanos
+    logger.warning(
+        "worker.settled_late",
+        node=reader.node_id,
+        incarnation=reader.incarnation,
+        rows=late.rows,
+        charge_nanos=late.charge_nanos,
+        shortfall_nanos=late.shortfall_nanos,
+    )
+
+
 class PostingLoop:
     """Posts one batch of each spool in a pass.
 
@@ -34,6 +51,7 @@ class PostingLoop:
             try:
                 posted = await self._poster.post(reader)
                 self._counters.rows_posted += posted
+                tell_late(self._poster, reader, self._counters, self._logger)
                 waiting, ended_at = self._waiting(reader)
             except StoreUnavailableError:
                 raise
