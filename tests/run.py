@@ -49,9 +49,12 @@ UNSTEADY_MAX = 3
 """So many failed tests of a step are run once more; if more fail, something is broken."""
 STEADY = (
     "tests.money.",
+    "tests.power.",
     "tests.simulation.",
+    "tests.e2e.test_backup",
     "tests.e2e.test_crashes",
     "tests.e2e.test_idempotency",
+    "tests.e2e.test_late_spool",
     "tests.e2e.test_money",
     "tests.e2e.test_video_crashes",
 )

@@ -39,7 +39,7 @@ def check_full(platform: Platform) -> None:
 def test_on_a_full_disk_nothing_is_lost_and_it_goes_on_once_there_is_room(tmp_path: Path):
     data, full = tmp_path / "var", tmp_path / "full"
     hook = {"POWER_FULL": str(full), "POWER_ROOT": str(data), "PYTHONPATH": str(_HOOK)}
-    with Platform(data, workers=1, YUANJING_SANDBOX_TIME_SCALE="0", **hook) as platform:
+    with Platform(data, workers=1, is_cold=True, YUANJING_SANDBOX_TIME_SCALE="0", **hook) as platform:
         with Load(platform, clients=4, pause_seconds=0.02) as load:
             for _ in range(2):
                 seen = len(load.whole)

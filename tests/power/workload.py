@@ -142,6 +142,7 @@ def record_platform(folder: Path, *, turns: int, videos: int = 1, top_ups: int =
     platform = Platform(
         data,
         workers=1,
+        is_cold=True,  # a process of its own, which imports the hook
         YUANJING_SANDBOX_TIME_SCALE="0",
         YUANJING_SPOOL_SYNC="full",
         YUANJING_LOG_LEVEL="debug",
