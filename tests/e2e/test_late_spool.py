@@ -21,9 +21,7 @@ def prices(platform: Platform, key: str, count: int) -> dict[str, Decimal]:
 
 def lose_machine(platform: Platform, away: Path) -> None:
     """Kill everything with usage in the spool that is not posted, and take the spool away."""
-    for pid in [*platform.children("gateway"), *platform.forkers(), platform.process.pid]:
-        os.kill(pid, signal.SIGKILL)
-    for pid in platform.children(""):
+    for pid in [platform.process.pid, *platform.children(""), *platform.forkers()]:
         os.kill(pid, signal.SIGKILL)
     platform.process.wait(10)
     (platform.data / "spool").rename(away)
