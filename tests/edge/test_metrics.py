@@ -9,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.support.claims import FakeClaims
 from tests.support.gateway import PEPPER, FakeBank, FakeDirectory, FakeNode, FakeSpool, ListLog, channel
 
+from yuanjing.bootstrap.store_metrics import collect_store
 from yuanjing.domain.dialects import Dialect
 from yuanjing.domain.money import Book
 from yuanjing.domain.videos import TaskStep
@@ -178,8 +179,7 @@ def test_a_worker_tells_what_it_counted(tmp_path: Path) -> None:
     counters.passes["post"] = 3
     counters.failures["observe"] = 1
     counters.pass_seconds["post"] = 0.25
-    store = StoreCounters(writes=4, write_seconds=0.5)
-    families = published(tmp_path, worker_metrics.collect(counters, VideoCounters(), store), "worker")
+    families = published(tmp_path, worker_metrics.collect(counters, VideoCounters()), "worker")
     assert value(families["yuanjing_worker_rows_posted"], process="worker") == 9
     assert value(families["yuanjing_worker_spool_age_seconds"]) == 1.5
     assert (value(families["yuanjing_holds"], book="test"), value(families["yuanjing_holds"], book="live")) == (2, 0)
@@ -187,7 +187,12 @@ def test_a_worker_tells_what_it_counted(tmp_path: Path) -> None:
     assert value(families["yuanjing_worker_passes"], loop="post") == 3
     assert value(families["yuanjing_worker_loop_failures"], loop="observe") == 1
     assert value(families["yuanjing_worker_pass_seconds"], loop="post") == 0.25
-    assert value(families["yuanjing_store_writes"]) == 4
+
+
+def test_each_process_tells_what_its_store_did(tmp_path: Path) -> None:
+    families = published(tmp_path, collect_store(StoreCounters(writes=4, reads=3, write_seconds=0.5)), "g1")
+    assert value(families["yuanjing_store_writes"], process="g1") == 4
+    assert value(families["yuanjing_store_reads"]) == 3
     assert value(families["yuanjing_store_write_seconds"]) == 0.5
 
 
@@ -199,7 +204,7 @@ def test_a_worker_tells_what_its_engine_counted(tmp_path: Path) -> None:
     video.ended["succeeded"] = 4
     video.in_hand["copy"] = 1
     video.steps = {TaskStep.POLLING: 20}
-    told = worker_metrics.collect(WorkerCounters(), video, StoreCounters())
+    told = worker_metrics.collect(WorkerCounters(), video)
     families = published(tmp_path, told, "worker")
     assert value(families["yuanjing_video_submissions"], channel="ch_1") == 5
     assert value(families["yuanjing_video_refusals"], channel="ch_1", kind="rate_limited") == 3
@@ -225,8 +230,8 @@ async def test_every_metric_is_documented_with_its_labels() -> None:
     video.submissions["ch_1"] = video.ended["failed"] = video.in_hand["poll"] = 1
     for pairs in (video.refusals, video.calls, video.call_failures):
         pairs["ch_1", "x"] = 1
-    of_worker = worker_metrics.collect(worker, video, StoreCounters())
-    told = [*gateway_metrics.collect(gateway), *of_worker, *collect_process()]
+    of_worker = worker_metrics.collect(worker, video)
+    told = [*gateway_metrics.collect(gateway), *of_worker, *collect_store(StoreCounters()), *collect_process()]
     shown = {
         family.name + ("_total" if family.type == "counter" else ""): (
             family.type,

@@ -1,7 +1,6 @@
 """The process of one gateway: the hot path, and the rest of HTTP beside it."""
 
 import asyncio
-import functools
 import gc
 import math
 import socket
@@ -12,6 +11,7 @@ from dataclasses import dataclass, fields, replace
 import structlog
 import uvicorn
 import uvloop
+from prometheus_client.core import Metric
 from structlog.typing import FilteringBoundLogger
 
 from yuanjing.bootstrap.account import account_policy
@@ -27,6 +27,7 @@ from yuanjing.bootstrap.services import Services, open_services
 from yuanjing.bootstrap.sign_in import has_secure_cookies, make_sign_in
 from yuanjing.bootstrap.sms import open_sms, outbox_reader
 from yuanjing.bootstrap.sources import ChatClaims, Directory, Leases, NodeLife
+from yuanjing.bootstrap.store_metrics import collect_store
 from yuanjing.bootstrap.upstreams import DeliveryCheck, Upstreams, make_callbacks
 from yuanjing.domain.holds import LeasePolicy
 from yuanjing.domain.money import parse_amount
@@ -179,12 +180,15 @@ class GatewayProcess:
         await self._receipts.keep_key()
         await gateway.start()
         try:
-            async with published(self._board, functools.partial(metrics.collect, gateway), self._log):
+            async with published(self._board, self._metrics, self._log):
                 say_ready(self._ready_fd)
                 self._log.info("gateway ready")
                 yield {"gateway": gateway}
         finally:
             await gateway.stop()
+
+    def _metrics(self) -> list[Metric]:
+        return [*metrics.collect(self._gateway), *collect_store(self._services.store.counters)]
 
     def _app(self) -> Callable[..., object]:
         services, settings, files = self._services, self._services.settings, self._files

@@ -1,13 +1,13 @@
 """The process of the worker."""
 
 import asyncio
-import functools
 import signal
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
 import structlog
 import uvloop
+from prometheus_client.core import Metric
 
 from yuanjing.bootstrap.alerts import open_alerts
 from yuanjing.bootstrap.audit import audit_chores
@@ -17,6 +17,7 @@ from yuanjing.bootstrap.handover import Handover
 from yuanjing.bootstrap.payments import open_payments
 from yuanjing.bootstrap.process import published, return_large_blocks, say_ready
 from yuanjing.bootstrap.services import Services, open_services
+from yuanjing.bootstrap.store_metrics import collect_store
 from yuanjing.bootstrap.video import open_engine
 from yuanjing.kit.metrics import MetricsBoard
 from yuanjing.settings import Settings
@@ -83,7 +84,10 @@ async def _run(handover: Handover, on_ready: Callable[[], None] | None) -> None:
         topups = () if payments is None else _topup_chores(TopUpLoops(payments, log, stop), settings)
         worker.chores = (*_chores(services, files), *audit_chores(services, log), *alerts, *topups)
         board = MetricsBoard(settings.data / "metrics", "worker", services.clock)
-        collect = functools.partial(metrics.collect, worker.counters, engine.counters, services.store.counters)
+
+        def collect() -> list[Metric]:
+            return [*metrics.collect(worker.counters, engine.counters), *collect_store(services.store.counters)]
+
         async with published(board, collect, log):
             say_ready(handover.ready_fd)
             if on_ready is not None:

@@ -6,32 +6,20 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from yuanjing.domain.money import Book
 from yuanjing.kit.metrics import collect_process
-from yuanjing.ports.store import HoldSum, StoreCounters
+from yuanjing.ports.store import HoldSum
 from yuanjing.worker.counters import WorkerCounters
 from yuanjing.worker.video.counters import VideoCounters
 from yuanjing.worker.video.metrics import collect_video
 
 
-def collect(counters: WorkerCounters, video: VideoCounters, store: StoreCounters) -> list[Metric]:
+def collect(counters: WorkerCounters, video: VideoCounters) -> list[Metric]:
     """Everything that this process has to tell."""
     return [
         *_work(counters),
         *_holds(counters.holds),
         *_loops(counters),
         *collect_video(video),
-        *collect_store(store),
         *collect_process(),
-    ]
-
-
-def collect_store(store: StoreCounters) -> list[Metric]:
-    """What a process's store object has done."""
-    return [
-        _counter("yuanjing_store_writes", "Units of work that may write.", store.writes),
-        _counter("yuanjing_store_reads", "Units of work that only read.", store.reads),
-        _counter("yuanjing_store_failures", "Units of work that the database did not do.", store.failures),
-        _counter("yuanjing_store_retries", "Units of work begun again.", store.retries),
-        _counter("yuanjing_store_write_seconds", "Time spent in units of work that may write.", store.write_seconds),
     ]
 
 
