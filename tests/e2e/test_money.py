@@ -24,7 +24,6 @@ def started(folder: Path) -> Iterator[Platform]:
     settings = {
         "YUANJING_WELCOME_TEST_GRANT": GRANT,
         "YUANJING_SANDBOX_TIME_SCALE": "0",
-        "YUANJING_LEASE_WAIT_SECONDS": "3",  # on a busy machine a recall takes longer than 0.3 s
     }
     with Platform(folder / "var", workers=2, **settings) as platform:
         yield platform

@@ -26,7 +26,7 @@ from yuanjing.domain.pricing import ChatPrice, ChatTier
 from yuanjing.domain.usage import UsageRecord
 from yuanjing.gateway.directory import DirectoryContent, OpenChannel
 from yuanjing.gateway.options import GatewayOptions
-from yuanjing.gateway.purse import PurseKey, Refill
+from yuanjing.gateway.purse import Asked, GivenBack, PurseKey, Refill
 from yuanjing.gateway.runtime import Gateway, GatewayParts, Pulse
 from yuanjing.kit.clock import SystemClock
 from yuanjing.kit.digest import keyed_digest
@@ -156,10 +156,10 @@ class FakeBank:
     delay_seconds: float = 0.0
 
     async def acquire(
-        self, key: PurseKey, *, hold_id: str | None, needed_nanos: int, recent_nanos: int, may_recall: bool
+        self, key: PurseKey, *, hold_id: str | None, needed_nanos: int, recent_nanos: int, asked: Asked | None
     ) -> Refill:
         self.calls += 1
-        self.renewals += not may_recall
+        self.renewals += asked is None
         await asyncio.sleep(self.delay_seconds)
         if self.is_down:
             raise StoreUnavailableError("down")
@@ -175,13 +175,13 @@ class FakeBank:
         self.holds[hold] = self.holds.get(hold, 0) + amount
         return Refill(hold_id=hold, granted_nanos=amount, available_nanos=left - amount, is_recalling=False)
 
-    async def give_back(self, returns: list[tuple[str, int, bool]]) -> None:
+    async def give_back(self, returns: Sequence[GivenBack]) -> None:
         if self.is_down:
             raise StoreUnavailableError("down")
-        for hold_id, amount, _ in returns:
-            self.holds[hold_id] -= amount
-            self.returned += amount
-            self.balance["cus_1"] += amount
+        for given in returns:
+            self.holds[given.hold_id] -= given.amount_nanos
+            self.returned += given.amount_nanos
+            self.balance["cus_1"] += given.amount_nanos
 
 
 @dataclass

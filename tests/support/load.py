@@ -17,7 +17,7 @@ from tests.support.platform import Platform
 
 MODEL = "qwen3-max"
 PATH = "/llmage/v1/chat/completions"
-_COST = re.compile(r'"cost": ?"([0-9.]+)"')
+COST = re.compile(r'"cost": ?"([0-9.]+)"')
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 15.0, *, pause: float = 0.02) -> float:
@@ -126,7 +126,7 @@ class Load:
         if is_stream and "data: [DONE]" not in answer.text:
             self.broken.append(answer.text[-200:])
             return False
-        cost = _COST.search(answer.text)
+        cost = COST.search(answer.text)
         assert cost is not None, answer.text
         self.whole[answer.headers["x-yuanjing-usage-id"]] = Decimal(cost[1])
         return True

@@ -174,7 +174,9 @@ class Gateway:
         assert answer.hold_id is not None
         return self.finish(self.admit(answer.hold_id, ceiling), usage)
 
-    async def give_back(self, hold_id: str, amount: int | None = None, *, is_final: bool = False) -> None:
+    async def give_back(
+        self, hold_id: str, amount: int | None = None, *, is_final: bool = False, is_wanted: bool = False
+    ) -> None:
         lease = self.leases[hold_id]
         amount = lease.free if amount is None else amount
         lease.free -= amount
@@ -182,7 +184,7 @@ class Gateway:
             assert not any(r.hold_id == hold_id for r in self.in_flight)
             assert not lease.free
             del self.leases[hold_id]
-        given = LeaseReturn(hold_id=hold_id, amount_nanos=amount, is_final=is_final)
+        given = LeaseReturn(hold_id=hold_id, amount_nanos=amount, is_final=is_final, is_wanted=is_wanted)
         await self.keeper.give_back(self.node, [given])
 
     def kill(self) -> None:

@@ -8,7 +8,7 @@ from yuanjing.domain.idempotency import Claim, Found
 from yuanjing.domain.identity import ApiKey, Customer
 from yuanjing.domain.pricing import ChatPrice
 from yuanjing.gateway.directory import DirectoryContent, OpenChannel
-from yuanjing.gateway.purse import PurseKey, Refill
+from yuanjing.gateway.purse import Asked, GivenBack, PurseKey, Refill
 from yuanjing.gateway.runtime import Log, Pulse
 from yuanjing.kit.secretbox import SecretBox, SecretBoxError
 from yuanjing.ports.store import Signal, Topic, Tx
@@ -81,7 +81,7 @@ class Leases:
         self._node = node
 
     async def acquire(
-        self, key: PurseKey, *, hold_id: str | None, needed_nanos: int, recent_nanos: int, may_recall: bool
+        self, key: PurseKey, *, hold_id: str | None, needed_nanos: int, recent_nanos: int, asked: Asked | None
     ) -> Refill:
         """Lease money, or learn how much there is."""
         book, customer_id, key_id = key
@@ -94,7 +94,8 @@ class Leases:
                 hold_id=hold_id,
                 needed_nanos=needed_nanos,
                 recent_nanos=recent_nanos,
-                may_recall=may_recall,
+                may_recall=asked is not None,
+                asked=asked or {},
             ),
         )
         left = answer.budget_left_nanos
@@ -106,12 +107,22 @@ class Leases:
             is_recalling=answer.is_recalling,
             is_budget=is_budget,
             budget_held_nanos=answer.budget_held_nanos,
+            asked=answer.asked,
         )
 
-    async def give_back(self, returns: list[tuple[str, int, bool]]) -> None:
-        """Return (hold id, amount, whether the lease is given up)."""
+    async def give_back(self, returns: Sequence[GivenBack]) -> None:
+        """Return what purses do not need."""
         await self._keeper.give_back(
-            self._node, [LeaseReturn(hold_id=h, amount_nanos=a, is_final=f) for h, a, f in returns]
+            self._node,
+            [
+                LeaseReturn(
+                    hold_id=given.hold_id,
+                    amount_nanos=given.amount_nanos,
+                    is_final=given.is_final,
+                    is_wanted=given.is_wanted,
+                )
+                for given in returns
+            ],
         )
 
 
@@ -155,13 +166,23 @@ class NodeLife:
 
     async def signals(self) -> Sequence[tuple[Topic, str]]:
         """What has changed since the last call; the first call only finds out where the feed stands."""
-        found = await self._services.store.read(self._new_signals)
+        found, recalled = await self._services.store.read(self._news)
         self._seen.update(s.seq for s in found)
         if found:
             self._last_seq = max(self._last_seq or 0, *(s.seq for s in found))
             floor = self._last_seq - SIGNALS_MARGIN
             self._seen = {seq for seq in self._seen if seq > floor}
-        return [(s.topic, s.subject) for s in found if s.topic is not Topic.RECALL or s.subject == self._node.id]
+        return [(s.topic, s.subject) for s in found if s.topic is not Topic.RECALL] + [
+            (Topic.RECALL, hold_id) for hold_id in recalled
+        ]
+
+    def _news(self, tx: Tx) -> tuple[list[Signal], list[str]]:
+        """The new signals, and our leases that are wanted back, if one of the signals says that there are any."""
+        found = self._new_signals(tx)
+        if (Topic.RECALL, self._node.id) not in [(s.topic, s.subject) for s in found]:
+            return found, []
+        holds = tx.holds.recalled_of_owner(self._node.id, self._node.incarnation)
+        return found, [hold.id for hold in holds]
 
     def _new_signals(self, tx: Tx) -> list[Signal]:
         if self._last_seq is None:

@@ -49,7 +49,7 @@ class GatewayOptions:
     signal_poll_seconds: float = 0.1
     refuse_seconds: float = 0.25
     lease_idle_seconds: float = 3.0
-    lease_wait_seconds: float = 0.3
+    lease_wait_seconds: float = 2.0
     key_cache_size: int = 100_000
     key_cache_seconds: float = 30.0
     log_slow_request_seconds: float = 30.0

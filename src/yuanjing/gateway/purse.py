@@ -6,13 +6,16 @@ the ledger only after it has left `free`, so a lost reply can strand money for a
 Near the end of a balance the processes compete for it through the ledger alone: who waits for money that others hold,
 and who is asked for it, gives everything back that is free. The ledger then serves one wish after the other, each
 whole, so that somebody gets on with every grant and nothing lies between two processes that both wait.
+
+Who is asked answers in any case, if need be with nothing, so that those who wait know when nothing more will come
+(docs/decisions/0025-recalls.md).
 """
 
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from yuanjing.domain.errors import FencedError, YuanjingError
@@ -23,6 +26,16 @@ from yuanjing.gateway.upstream import Spawn
 
 PurseKey = tuple[Book, str, str | None]
 """Book, customer, and the API key's id if that key has a budget of its own."""
+
+Asked = Mapping[str, int]
+"""Other processes' leases that were asked back, by hold id: what had been placed into each until then."""
+
+_PAUSES_FIRST, _PAUSES_GROW, _PAUSES_LONGEST = 64, 1.5, 8
+"""Parts of `lease_wait_seconds`: the pauses between two calls while others are asked, and how they grow; a signal that
+money has come ends a pause at once."""
+_AHEAD = 4
+"""A lease that is asked ahead of need is so many times the recent spending, about eight seconds of it: with two, a
+hundred busy customers would have the ledger asked fifty times a second."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,19 +52,36 @@ class Refill:
     is_recalling: bool
     is_budget: bool = False
     budget_held_nanos: int = 0
+    asked: Asked = field(default_factory=dict[str, int])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GivenBack:
+    """Money that goes back to the ledger, maybe none: then it answers who has asked for it.
+
+    `is_final`: the lease is given up. `is_wanted`: others have asked for it.
+    """
+
+    hold_id: str
+    amount_nanos: int
+    is_final: bool = False
+    is_wanted: bool = False
 
 
 class LeaseSource(Protocol):
     """The lease keeper, for one node."""
 
     async def acquire(
-        self, key: PurseKey, *, hold_id: str | None, needed_nanos: int, recent_nanos: int, may_recall: bool
+        self, key: PurseKey, *, hold_id: str | None, needed_nanos: int, recent_nanos: int, asked: Asked | None
     ) -> Refill:
-        """Lease money, or learn how much there is; `may_recall` if somebody waits, for whom others give theirs back."""
+        """Lease money, or learn how much there is.
+
+        `asked` if somebody waits, for whom other leases are asked back, with what the last answer told of it.
+        """
         ...
 
-    async def give_back(self, returns: list[tuple[str, int, bool]]) -> None:
-        """Return (hold id, amount, whether the lease is given up)."""
+    async def give_back(self, returns: Sequence[GivenBack]) -> None:
+        """Return what purses do not need."""
         ...
 
 
@@ -69,6 +99,7 @@ class Purse:
     """One customer's lease inside one process."""
 
     __slots__ = (
+        "asked",
         "free",
         "hold_id",
         "is_asking",
@@ -77,6 +108,9 @@ class Purse:
         "is_recalled",
         "key",
         "last_used",
+        "news",
+        "owes_answer",
+        "patient_until",
         "refused_until",
         "reserved",
         "short",
@@ -96,6 +130,13 @@ class Purse:
         """A call for money is under way; it counts on what is free."""
         self.is_recalled = False
         """Others wait for this money, or the key's terms changed: until the next grant, what becomes free goes back."""
+        self.owes_answer = False
+        """Others wait for this money and have not been told yet how much of it is free."""
+        self.asked: Asked = {}
+        self.patient_until: float | None = None
+        """Until when others' answers are waited for, since they were asked; None if all have answered."""
+        self.news: asyncio.Event | None = None
+        """While it is filled: money has come to the customer, or an answer to this process's question."""
         self.waiters: deque[Waiter] = deque()
         self.is_dropped = False
         self.last_used = 0.0
@@ -132,7 +173,9 @@ class Purses:
         self._spawn = spawn
         self._on_fenced = on_fenced
         self._purses: dict[PurseKey, Purse] = {}
-        self._unreturned: list[tuple[str, int, bool]] = []
+        self.processes = 1
+        """How many gateway processes there are, this one included."""
+        self._unreturned: list[GivenBack] = []
         self._returned = asyncio.Event()
         self._returned.set()
 
@@ -166,7 +209,7 @@ class Purses:
             purse.free += rest
         elif rest:
             purse.short = None
-            self._give_back(hold_id, rest, is_final=False)
+            self._give_back(GivenBack(hold_id=hold_id, amount_nanos=rest, is_wanted=purse.is_recalled))
 
     def renew(self, purse: Purse) -> None:
         """Ask ahead of need, when less is free than is spent in a second: a busy customer never waits."""
@@ -176,17 +219,22 @@ class Purses:
         self._spawn(self._fill(purse))
 
     def forget_refusal(self, book: Book, customer_id: str) -> None:
-        """The customer has money again."""
+        """The customer has money again, or somebody who was asked for it has answered."""
         for purse in self._purses.values():
             if purse.key[0] == book and purse.key[1] == customer_id:
                 purse.refused_until = 0.0
                 purse.short = None
+                purse.patient_until = None
+                if purse.news is not None:
+                    purse.news.set()
 
     async def _fill(self, purse: Purse) -> None:
-        first_pause = self._options.lease_wait_seconds / 6
+        first_pause = self._options.lease_wait_seconds / _PAUSES_FIRST
         pause = first_pause
+        news = purse.news = asyncio.Event()
         try:
             while True:
+                news.clear()
                 wish = max(1, purse.waiters[0].ceiling_nanos - purse.free) if purse.waiters else 0
                 refill = await self._acquire(purse, wish)
                 if refill is None:
@@ -197,12 +245,13 @@ class Purses:
                 if not purse.waiters:
                     return
                 if is_pausing:
-                    await asyncio.sleep(pause)
-                    pause = min(2 * pause, self._options.lease_wait_seconds / 3)
+                    await _wait(news, pause)
+                    pause = min(_PAUSES_GROW * pause, self._options.lease_wait_seconds / _PAUSES_LONGEST)
                 else:
                     pause = first_pause
         finally:
             purse.is_filling = False
+            purse.news = None
 
     async def _acquire(self, purse: Purse, wish: int) -> Refill | None:
         """Ask for a wish, or ahead of need if there is none (0); None if nobody answers, which all waiters know."""
@@ -216,8 +265,8 @@ class Purses:
                 purse.key,
                 hold_id=purse.hold_id,
                 needed_nanos=max(1, wish),
-                recent_nanos=max(purse.spent, waiting - purse.free, 0),
-                may_recall=wish > 0,
+                recent_nanos=max(purse.spent if wish else _AHEAD * purse.spent, waiting - purse.free, 0),
+                asked=purse.asked if wish else None,
             )
             is_answered = True
         except FencedError:
@@ -243,13 +292,15 @@ class Purses:
                 self._change_hold(purse)
                 purse.hold_id = refill.hold_id
             purse.free += refill.granted_nanos
-            purse.short = None
+            purse.short = purse.patient_until = None
         else:
             self._counters.lease_refusals += 1
             purse.is_recalled = purse.is_recalled or was_recalled
             purse.short = refill if wish else None
+            purse.asked = refill.asked if wish else purse.asked
         if not refill.granted_nanos or (not wish and refill.granted_nanos < purse.spent):
-            purse.refused_until = self._now() + self._options.refuse_seconds
+            # The more processes, the longer: all together ask no more often about a customer who has nothing.
+            purse.refused_until = self._now() + self.processes * self._options.refuse_seconds
 
     def _change_hold(self, purse: Purse) -> None:
         """The ledger gave a new lease instead of extending the old: what is free of the old goes back first.
@@ -257,7 +308,7 @@ class Purses:
         Reservations under way carry their hold's id themselves.
         """
         if purse.hold_id is not None:
-            self._give_back(purse.hold_id, purse.free, is_final=False)
+            self._give_back(GivenBack(hold_id=purse.hold_id, amount_nanos=purse.free))
             purse.free = 0
 
     def _serve(self, purse: Purse, refill: Refill, wish: int) -> bool:
@@ -269,6 +320,7 @@ class Purses:
         is_refused = bool(wish) and not refill.granted_nanos
         is_coming = (refill.is_recalling or bool(self._unreturned)) and is_refused
         now = self._now()
+        patient_until = self._be_patient(purse, now, is_coming=is_coming)
         first: deque[Waiter] = deque()
         left: deque[Waiter] = deque()
         budget = purse.free if purse.hold_id is not None else -1
@@ -281,13 +333,24 @@ class Purses:
                     waiter.wake(None)
                 elif is_refused and max(1, waiter.ceiling_nanos - purse.free) <= refill.available_nanos < wish:
                     first.append(waiter)
-                elif not is_refused or (is_coming and now < waiter.deadline):
+                elif not is_refused or (is_coming and now < min(waiter.deadline, patient_until)):
                     left.append(waiter)
                 else:
                     waiter.wake(refill)
         finally:  # one that raises must not take those behind it along
             purse.waiters.extendleft(reversed(first + left + waiting))
         return is_coming and not first
+
+    def _be_patient(self, purse: Purse, now: float, *, is_coming: bool) -> float:
+        """Until when to wait for what others are asked for.
+
+        Who does not answer in that time has died, or is cut off: nobody waits for it a second time.
+        """
+        if not is_coming:
+            purse.patient_until = None
+        elif purse.patient_until is None:
+            purse.patient_until = now + self._options.lease_wait_seconds
+        return purse.patient_until or 0.0
 
     def _fail(self, purse: Purse) -> None:
         waiters, purse.waiters = purse.waiters, deque()
@@ -296,11 +359,10 @@ class Purses:
 
     # giving back
 
-    def _give_back(self, hold_id: str, amount_nanos: int, *, is_final: bool) -> None:
-        if not amount_nanos and not is_final:
-            return
-        self._unreturned.append((hold_id, amount_nanos, is_final))
-        self._begin_return()
+    def _give_back(self, given: GivenBack) -> None:
+        if given.amount_nanos or given.is_final or given.is_wanted:
+            self._unreturned.append(given)
+            self._begin_return()
 
     def _begin_return(self) -> None:
         if self._unreturned and self._returned.is_set():
@@ -328,17 +390,25 @@ class Purses:
             self._returned.set()
 
     def _yield(self, purse: Purse) -> None:
-        """Give back all that is free."""
-        if purse.free and purse.hold_id is not None:
+        """Give back all that is free; nothing, if that is the answer that somebody waits for."""
+        if (purse.free or purse.owes_answer) and purse.hold_id is not None:
             amount, purse.free = purse.free, 0
-            purse.short = None
-            self._give_back(purse.hold_id, amount, is_final=False)
+            if amount:
+                purse.short = None
+            self._give_back(GivenBack(hold_id=purse.hold_id, amount_nanos=amount, is_wanted=purse.is_recalled))
+            purse.owes_answer = False
 
     def recall(self, hold_ids: set[str]) -> None:
         """Another process or a task needs the money: give back what is free, and what becomes free."""
+        unknown = set(hold_ids)
         for purse in self._purses.values():
             if purse.hold_id in hold_ids:
+                unknown.discard(purse.hold_id)
+                purse.owes_answer = True
                 self._recall(purse)
+        if not any(purse.is_asking for purse in self._purses.values()):  # else one may be on its way to its purse
+            for hold_id in sorted(unknown):  # its purse has another lease by now
+                self._give_back(GivenBack(hold_id=hold_id, amount_nanos=0, is_wanted=True))
 
     def recall_key(self, key: PurseKey) -> None:
         """The terms of an API key may have changed: what was leased under the old ones goes back and is asked anew.
@@ -372,8 +442,8 @@ class Purses:
         if purse.hold_id is not None:
             amount, purse.free = purse.free, 0
             hold_id, purse.hold_id = purse.hold_id, None
-            purse.is_recalled = False
-            self._give_back(hold_id, amount, is_final=True)
+            purse.is_recalled = purse.owes_answer = False
+            self._give_back(GivenBack(hold_id=hold_id, amount_nanos=amount, is_final=True))
 
     async def close(self) -> None:
         """Give everything back that is not reserved, as well as can be; take-over does the rest."""
@@ -393,3 +463,10 @@ class Purses:
     def leased_nanos(self) -> int:
         """Money leased to this process and not charged."""
         return sum(p.free + p.reserved for p in self._purses.values())
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    """Until it is set, for so long at most."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()

@@ -60,7 +60,7 @@ class NodeSource(Protocol):
         ...
 
     async def signals(self) -> Sequence[tuple[Topic, str]]:
-        """What has changed since the last call; see `ports.store.Signal`."""
+        """What has changed since the last call; see `ports.store.Signal`. A recall's subject is a lease of ours."""
         ...
 
     async def leave(self) -> None:
@@ -303,14 +303,14 @@ class Gateway:
         before = self.now()
         pulse = await self._parts.node.beat()
         self._beat_at = before
-        self.processes = max(1, pulse.gateways)
+        self.processes = self.purses.processes = max(1, pulse.gateways)
         self.spooler.forget(pulse.posted_seq)
         if pulse.recalled:
             self.purses.recall(set(pulse.recalled))
 
     async def _poll_signals(self) -> None:
         """What is quick first: a signal comes once, so none may be lost because another one's work failed."""
-        is_recalled = False
+        recalled = set[str]()
         for topic, subject in await self._parts.node.signals():
             if topic is Topic.KEY:
                 for entry in self.directory.keys.forget(subject):
@@ -319,11 +319,11 @@ class Gateway:
                 book, _, customer = subject.partition(":")
                 self.purses.forget_refusal(Book(book), customer)
             elif topic is Topic.RECALL:
-                is_recalled = True
+                recalled.add(subject)
             elif topic is Topic.CATALOG:
                 self._is_directory_old = True
-        if is_recalled:
-            await self._beat()  # if it fails, the next one tells the same
+        if recalled:
+            self.purses.recall(recalled)
         if self._is_directory_old:
             await self._reload()
 

@@ -150,10 +150,12 @@ class Settings(
     """After this time a lease that nobody renews or returns is released; longer than any request lasts."""
     lease_idle_seconds: Seconds = 3.0
     """A lease without requests for this time is returned."""
-    lease_wait_seconds: Seconds = 0.3
-    """How long a request waits for money that another process is asked to return."""
+    lease_wait_seconds: Seconds = 2.0
+    """The longest that a request waits for money that another process is asked to return. It is answered in well under
+    that, also if there is nothing to return; only a process that has died answers nothing."""
     refuse_seconds: Seconds = 0.25
-    """How long a customer without money is refused from memory before the ledger is asked again."""
+    """How long a customer without money is refused from memory before the ledger is asked again, times the number of
+    gateway processes, so that they ask no more often together. Money that comes in ends it at once."""
     clamp_output_tokens_min: Annotated[int, Field(ge=1, le=100_000)] = 16
     """Near the end of a balance `max_tokens` is lowered to what can be paid, but not below this."""
 

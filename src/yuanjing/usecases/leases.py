@@ -1,8 +1,8 @@
 """Leases: money that one gateway process holds, so that it can admit and charge requests in memory."""
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from yuanjing.domain.errors import StoreUnavailableError
 from yuanjing.domain.holds import Hold, HoldPurpose, LeasePolicy, lease_amount, parts_of
@@ -29,6 +29,7 @@ class LeaseRequest:
         needed_nanos: the ceiling that missed; more than zero.
         recent_nanos: about two seconds of the customer's recent spending in this process.
         may_recall: whether a refusal asks other leases back; not if nobody waits.
+        asked: the leases that this purse has asked back before; see `LeaseAnswer.asked`.
     """
 
     book: Book
@@ -38,6 +39,7 @@ class LeaseRequest:
     needed_nanos: int
     recent_nanos: int
     may_recall: bool = True
+    asked: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,7 +52,10 @@ class LeaseAnswer:
         available_nanos: what the customer may still commit after this, promotion money with it.
         budget_left_nanos: what the key's budget still allows after this; None without a budget.
         budget_held_nanos: what of the budget was held, and not spent, before this.
-        is_recalling: refused, but other leases hold money that is now asked back; trying again soon may help.
+        is_recalling: refused, but other leases hold money that is asked back, and their owners have not answered yet;
+            trying again soon may help.
+        asked: the leases that have been asked back, now or before, by what was ever placed into them. One that has got
+            more since then is asked again.
     """
 
     hold_id: str | None
@@ -59,6 +64,7 @@ class LeaseAnswer:
     budget_left_nanos: int | None
     is_recalling: bool
     budget_held_nanos: int = 0
+    asked: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -234,7 +240,9 @@ def _standing(tx: Tx, request: LeaseRequest, key: ApiKey | None, at: float) -> _
 def _refusal(tx: Tx, request: LeaseRequest, standing: _Standing) -> tuple[LeaseAnswer, bool]:
     """Nothing; other leases are worth asking back if they hold what this request lacks.
 
-    Those that were asked before and have not answered are not asked again: their owners know.
+    Those that were asked before and have not answered are not asked again: their owners know. Those that have answered
+    this purse neither, unless they were extended since: what they still hold is reserved, or spent and not posted, and
+    their owners give back what becomes free of it.
     """
     budget = standing.budget
     is_budget_short = budget is not None and budget.left_nanos < request.needed_nanos
@@ -243,16 +251,24 @@ def _refusal(tx: Tx, request: LeaseRequest, standing: _Standing) -> tuple[LeaseA
         for hold in _others(tx, request)
         if hold.remaining_nanos and (not is_budget_short or hold.key_id == request.key_id)
     ]
-    is_recalling = standing.is_allowed and request.may_recall and bool(others)
+    is_asking = standing.is_allowed and request.may_recall
+    new = [hold for hold in others if is_asking and request.asked.get(hold.id) != hold.amount_nanos]
+    is_open = any(hold.recall_requested_at is not None for hold in others)
     answer = LeaseAnswer(
         hold_id=None,
         granted_nanos=0,
         available_nanos=standing.available_nanos,
         budget_left_nanos=budget.left_nanos if budget else None,
         budget_held_nanos=budget.budget.held_nanos if budget else 0,
-        is_recalling=is_recalling,
+        is_recalling=is_asking and (is_open or bool(new) or _has_come(tx, request, standing)),
+        asked={hold.id: hold.amount_nanos for hold in others} if is_asking else request.asked,
     )
-    return answer, is_recalling and any(hold.recall_requested_at is None for hold in others)
+    return answer, any(hold.recall_requested_at is None for hold in new)
+
+
+def _has_come(tx: Tx, request: LeaseRequest, standing: _Standing) -> bool:
+    """Whether money came back between the look at the balance and that at the leases, which are two moments."""
+    return tx.ledger.balances(request.book, request.customer_id).spendable_nanos > standing.available_nanos
 
 
 def _others(tx: Tx, request: LeaseRequest) -> list[Hold]:

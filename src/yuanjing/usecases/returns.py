@@ -20,11 +20,13 @@ class LeaseReturn:
     Attributes:
         amount_nanos: what goes back; may be 0, to close a lease or to answer a recall with nothing.
         is_final: the owner will charge no more than what it has already spooled.
+        is_wanted: others have asked for it, so they are told that it came, also after the first answer.
     """
 
     hold_id: str
     amount_nanos: int
     is_final: bool
+    is_wanted: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,10 +114,12 @@ class Returns:
             if hold.closed_at is not None:
                 assert not given.amount_nanos or _is_released(tx, item), given
                 continue
+            is_asked = hold.recall_requested_at is not None
             if given.amount_nanos and not _is_released(tx, item):
+                is_asked = is_asked or hold.is_closing or given.is_wanted
                 hold = moves.release(hold, given.amount_nanos, part=item.part)
-                if hold.is_closing or hold.recall_requested_at is not None:
-                    moves.tell_of_funds(hold.book, hold.customer_id)
+            if is_asked:  # who waits for it is told of nothing too, and waits no longer
+                moves.tell_of_funds(hold.book, hold.customer_id)
             hold = replace(
                 hold,
                 is_closing=hold.is_closing or given.is_final,

@@ -49,7 +49,7 @@ class VideoPolicy:
     Attributes:
         tasks_per_customer_max: tasks of a customer, in both books, that may be under way.
         refresh_seconds: how old the catalogue and the history of durations may get.
-        lease_wait_seconds: how long a submission waits for money that leases give back.
+        lease_wait_seconds: how long a submission waits at most for money that leases give back.
         input_seconds: how long the files of a request are kept.
         history_max: of how many last videos of an offer the time left is told.
         test_seconds: how long a test video usually takes, told while there is no history of the offer; None if nobody
@@ -58,7 +58,7 @@ class VideoPolicy:
 
     tasks_per_customer_max: int = 1000
     refresh_seconds: float = 5.0
-    lease_wait_seconds: float = 0.3
+    lease_wait_seconds: float = 2.0
     input_seconds: float = 2 * 86_400.0
     history_max: int = 50
     test_seconds: float | None = None

@@ -24,7 +24,8 @@ from yuanjing.usecases.movements import Movements
 from yuanjing.usecases.videos.parts import BudgetExceededError, TooManyTasksError, VideoPolicy, budget_error
 
 _FIRST_PART = 1
-_TRIES_AFTER_RECALL = 6
+_PAUSES_FIRST, _PAUSES_LONGEST = 64, 8
+"""Parts of `lease_wait_seconds`: the pauses between two tries while leases are asked back, which double."""
 _AT_ONCE = 32
 
 
@@ -98,15 +99,26 @@ class Placer:
             await self._try_again(placement, error)
 
     async def _try_again(self, placement: Placement, error: YuanjingError) -> None:
-        for _ in range(_TRIES_AFTER_RECALL):
-            await asyncio.sleep(self._policy.lease_wait_seconds / _TRIES_AFTER_RECALL)
+        """Until it is placed, or all who were asked have answered, or it has taken too long."""
+        waited, pause = 0.0, self._policy.lease_wait_seconds / _PAUSES_FIRST
+        while True:
+            is_last = waited >= self._policy.lease_wait_seconds or not await self._is_asked(placement)
             try:
                 await self._try(placement)
             except (InsufficientFundsError, BudgetExceededError) as again:
                 error = again
             else:
                 return
-        raise error
+            if is_last:
+                raise error
+            await asyncio.sleep(pause)
+            waited, pause = waited + pause, min(2 * pause, self._policy.lease_wait_seconds / _PAUSES_LONGEST)
+
+    async def _is_asked(self, placement: Placement) -> bool:
+        """Whether a lease of the customer was asked back and its owner has not answered."""
+        task = placement.task
+        holds = await self._store.read(lambda tx: tx.holds.open_of_customer(task.book, task.customer_id))
+        return any(hold.recall_requested_at is not None for hold in holds)
 
     async def _try(self, placement: Placement) -> None:
         """Wait until it is placed; one that goes away before its turn is not placed any more."""
