@@ -144,9 +144,9 @@ async def test_a_gateway_tells_what_it_counted(tmp_path: Path) -> None:
     state = gateway.directory.channels["ch_1"]
     state.attempts, state.in_flight, state.pool.connects = 5, 1, 3
     assert not published(tmp_path, gateway_metrics.collect(gateway))["yuanjing_channel_success_age_seconds"].samples
-    state.succeeded_at = gateway.now() - 60
-    state.failed(gateway.now() - 1)
-    state.failed(gateway.now())
+    state.health.succeeded_at = gateway.now() - 60
+    state.health.failed("silence", gateway.now() - 1, 1)
+    state.health.failed("provider_auth", gateway.now(), 2)
     families = published(tmp_path, gateway_metrics.collect(gateway))
     requests = families["yuanjing_requests"]
     assert value(requests, dialect="openai", status="200") == 7
@@ -160,17 +160,23 @@ async def test_a_gateway_tells_what_it_counted(tmp_path: Path) -> None:
     assert value(own, le="0.0005") == 1
     assert value(own, le="+Inf") == 2
     assert [s.value for s in own.samples if s.name.endswith(("_count", "_sum"))] == [2, 9.0003]
+    assert value(families["yuanjing_ready"]) == 0
+    assert value(families["yuanjing_process_resident_bytes"]) > 1_000_000
+    assert value(families["yuanjing_process_open_files"]) > 2
+    check_channel(families)
+
+
+def check_channel(families: dict[str, Metric]) -> None:
     assert value(families["yuanjing_channel_attempts"], channel="ch_1", provider="p", book="test") == 5
     assert value(families["yuanjing_channel_connects"], channel="ch_1") == 3
     assert value(families["yuanjing_channel_connections"], state="idle") == 0
     assert value(families["yuanjing_channel_failures"], kind="connect") == 3
     assert value(families["yuanjing_channel_failures"], kind="bad_answer") == 4
     assert value(families["yuanjing_channel_failures_in_row"], channel="ch_1", book="test") == 2
+    assert value(families["yuanjing_channel_shut"], channel="ch_1", kind="provider_auth") == 1
     assert value(families["yuanjing_channel_success_age_seconds"], channel="ch_1") >= 60
     assert 0 <= value(families["yuanjing_channel_failure_age_seconds"], channel="ch_1") < 60
-    assert value(families["yuanjing_ready"]) == 0
-    assert value(families["yuanjing_process_resident_bytes"]) > 1_000_000
-    assert value(families["yuanjing_process_open_files"]) > 2
+    assert value(families["yuanjing_channel_shut"], channel="ch_1", kind="provider_auth") == 1
 
 
 def test_a_worker_tells_what_it_counted(tmp_path: Path) -> None:
@@ -222,7 +228,7 @@ async def test_every_metric_is_documented_with_its_labels() -> None:
     gateway.counters.refusals["overloaded"] = 1
     gateway.counters.attempts_failed[("ch_1", "silence")] = 1
     channel_state = gateway.directory.channels["ch_1"]
-    channel_state.succeeded_at = channel_state.failed_at = gateway.now()
+    channel_state.health.succeeded_at = channel_state.health.failed_at = gateway.now()
     worker = WorkerCounters()
     for counts in (worker.passes, worker.failures, worker.pass_seconds):
         counts["post"] = 1

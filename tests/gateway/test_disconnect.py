@@ -291,7 +291,7 @@ def test_a_plain_answer_that_takes_longer_than_draining_is_charged_for_its_input
         (record,) = r.wait_records(1)
         assert (record.status, record.is_estimated, record.charge_nanos) == ("client_gone", True, bill(1, 0))
         left(r)
-        assert r.channel().failures_in_row == 0
+        assert r.channel().health.in_row == 0
 
 
 @pytest.mark.parametrize("is_accepted", [False, True])

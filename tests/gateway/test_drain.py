@@ -80,7 +80,7 @@ def test_a_plain_answer_that_takes_longer_is_an_error_and_costs_nothing():
         answer = client.receive()
         assert (answer.status, answer.code) == (503, "shutting_down")
         assert answer.headers[b"connection"] == b"close"
-        assert r.channel().failures == 0  # our stop tells nothing about the channel
+        assert r.channel().health.failures == 0  # our stop tells nothing about the channel
         stopped(r)
         assert not r.records
 

@@ -15,7 +15,9 @@ from yuanjing.sandbox.faults import Fault
 
 MODEL = "m-dashscope"
 WHOLE, GUESSED, BROKEN, REFUSED = "whole", "guessed", "broken", "refused"
-OPTIONS = GatewayOptions(tick_seconds=0.02, first_byte_seconds=0.8, idle_seconds=0.8, plain_answer_seconds=0.8)
+OPTIONS = GatewayOptions(
+    tick_seconds=0.02, first_byte_seconds=0.8, idle_seconds=0.8, plain_answer_seconds=0.8, breaker=False
+)
 
 UNAVAILABLE = (503, "provider_unavailable")
 BAD_ANSWER = (502, "provider_bad_answer")
@@ -193,7 +195,7 @@ def test_the_next_channel_answers(box, word, mode):
         records = server.spool.records
         assert [(r.channel_id, r.attempts, r.is_estimated) for r in records] == [("ch_dashscope", 2, False)] * 2
         states = server.gateway.directory.channels
-        assert (states["ch_first"].failures, states["ch_dashscope"].failures) == (2, 0)
+        assert (states["ch_first"].health.failures, states["ch_dashscope"].health.failures) == (2, 0)
         assert (states["ch_first"].in_flight, states["ch_dashscope"].in_flight) == (0, 0)
     tails = {entry["credential"] for entry in box.journal()}
     assert len(tails) == 2

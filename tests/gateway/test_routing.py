@@ -3,12 +3,16 @@
 import json
 import random
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 
 from yuanjing.gateway import routing
 from yuanjing.gateway.directory import Route
+from yuanjing.gateway.health import ChannelHealth
+from yuanjing.gateway.options import GatewayOptions
+
+NOW = 1000.0
 
 
 @dataclass
@@ -18,6 +22,8 @@ class Weighed:
     name: str
     priority: int
     weight: int
+    ended: int = 100
+    health: ChannelHealth = field(default_factory=lambda: ChannelHealth(GatewayOptions()))
 
 
 def routes(*channels):
@@ -39,7 +45,7 @@ def seeded(seed):
 
 
 def order(given, choose):
-    return "".join(r.channel.name for r in routing.order_routes(given, choose))
+    return "".join(r.channel.name for r in routing.order_routes(given, choose, NOW))
 
 
 def test_priority_comes_first():
@@ -51,6 +57,18 @@ def test_weight_shares_within_one_priority():
     given, choose = routes(("a", 0, 300), ("b", 0, 100)), seeded(1)
     first = Counter(order(given, choose)[0] for _ in range(4000))
     assert 2800 < first["a"] < 3200
+
+
+def test_a_channel_that_fails_gets_less_until_it_has_not_failed_for_a_while():
+    given, choose = routes(("a", 0, 100), ("b", 0, 100)), seeded(3)
+    ailing = given[0].channel
+    for n in range(4):
+        ailing.health.failed("unavailable", NOW, n + 1)
+        ailing.health.answered(NOW)
+    ailing.ended = 5
+    assert 100 < Counter(order(given, choose)[0] for _ in range(2000))["a"] < 500
+    later = Counter(routing.order_routes(given, choose, NOW + 60)[0].channel.name for _ in range(2000))
+    assert 900 < later["a"] < 1100
 
 
 def test_every_route_once_and_zero_weight_too():

@@ -130,7 +130,7 @@ def test_a_connection_that_closes_long_after_the_request_may_have_worked_on_it(e
         gate.set()
         assert client.receive().status == 503
         assert len(r.upstream.requests) == 2
-        assert r.channel().failures == 1
+        assert r.channel().health.failures == 1
 
 
 def test_a_fresh_connection_that_closes_is_not_retried_on_the_same_channel():
@@ -338,7 +338,7 @@ def test_waiting_for_a_connection_times_out():
         answer = second.receive()
         assert (answer.status, answer.code) == (503, "overloaded")
         assert time.monotonic() - began > 0.15
-        assert r.channel().failures == 0  # it is our limit, and tells nothing about the provider
+        assert r.channel().health.failures == 0  # it is our limit, and tells nothing about the provider
         assert dict(r.gateway.counters.attempts_failed) == {("ch_1", "saturated"): 1}
         gate.set()
         assert first.receive().status == 200

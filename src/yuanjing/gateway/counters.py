@@ -60,6 +60,8 @@ class Counters:
     client_gone: int = 0
     drained: int = 0
     upstream_broke: int = 0
+    retries: int = 0
+    retries_refused: int = 0
     attempts_failed: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
     lease_calls: int = 0
     lease_refusals: int = 0
@@ -70,3 +72,8 @@ class Counters:
     """Bytes of large bodies that are arriving or wait for their turn, now."""
     first_byte: Histogram = field(default_factory=lambda: Histogram(BUCKETS_SECONDS))
     own_time: Histogram = field(default_factory=lambda: Histogram(OWN_BUCKETS_SECONDS))
+
+    @property
+    def finished(self) -> int:
+        """Chat requests answered in whatever way; it costs a sum, so it is not for every request."""
+        return self.answered_openai + self.answered_llmage + sum(self.requests.values())

@@ -13,6 +13,7 @@ from yuanjing.domain.catalog import ChatLimits, Offer, OnDisconnect, Provider
 from yuanjing.domain.identity import ApiKey, Customer
 from yuanjing.domain.money import Book
 from yuanjing.domain.pricing import ChatPrice
+from yuanjing.gateway.health import ChannelHealth
 from yuanjing.gateway.limits import KeyMeter
 from yuanjing.gateway.purse import Purse
 from yuanjing.gateway.upstream import ChannelPool
@@ -36,19 +37,14 @@ class ChannelState:
     pool: ChannelPool
     head: bytes
     fingerprint: object
+    health: ChannelHealth
     attempts: int = 0
-    failures: int = 0
-    failures_in_row: int = 0
-    """Failures of the channel's own since its last whole answer."""
-    succeeded_at: float | None = None
-    failed_at: float | None = None
     in_flight: int = 0
 
-    def failed(self, now: float) -> None:
-        """A try on it has failed by its own fault."""
-        self.failures += 1
-        self.failures_in_row += 1
-        self.failed_at = now
+    @property
+    def ended(self) -> int:
+        """Tries on it that have ended, since the start."""
+        return self.attempts - self.in_flight
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

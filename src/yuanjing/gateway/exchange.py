@@ -22,7 +22,7 @@ from yuanjing.gateway.directory import ChannelState, Directory, KeyEntry, OfferE
 from yuanjing.gateway.options import GatewayOptions
 from yuanjing.gateway.purse import Purse
 from yuanjing.gateway.request import ChatRequest
-from yuanjing.gateway.routing import Failure, timed_out
+from yuanjing.gateway.routing import Failure, all_shut, timed_out
 from yuanjing.gateway.translate.llmage_openai import LlmageAnswer
 from yuanjing.gateway.translate.openai_openai import OpenAIAnswer
 from yuanjing.gateway.translate.wire import AnswerContext
@@ -69,6 +69,10 @@ class Services(Till, Protocol):
         """Ask the store for a key that is not in memory."""
         ...
 
+    def may_retry(self) -> bool:
+        """Whether one more retry fits into the budget of all."""
+        ...
+
     def note(self, event: str, exchange: "Exchange", **fields: str | float | None) -> None:
         """Write a log line about an exchange; never content."""
         ...
@@ -77,7 +81,7 @@ class Services(Till, Protocol):
         """The same about what is the client's own fault, or ours for a moment: nobody has to look at it."""
         ...
 
-    def note_channel(self, channel_id: str, kind: str, now: float) -> None:
+    def note_channel(self, channel_id: str, kind: str, now: float, *, is_shut: bool) -> None:
         """A channel has failed: say so, now and then, also where another channel serves its requests."""
         ...
 
@@ -91,6 +95,7 @@ class Exchange(ChargedConversation):
         "_done_at",
         "_heard_at",
         "_is_paused",
+        "_next",
         "_quiet_since",
         "_retried_stale",
         "_routes",
@@ -107,6 +112,7 @@ class Exchange(ChargedConversation):
         self._routes = _NO_ROUTES
         self._channel: ChannelState | None = None
         """The channel that counts this request among those under way."""
+        self._next = 0  # the first of the routes that have not been tried or passed over
         self._retried_stale = self._is_paused = False
         self._deadline = self._heard_at = self._tried_at = self._quiet_since = self._watermarked_at = 0.0
         self._sent_at = self._done_at = self._settling_until = 0.0
@@ -145,7 +151,8 @@ class Exchange(ChargedConversation):
         self._ceiling = ceiling_nanos
         self._input_max, self._output_max = bounds
         self._clamp_to = clamp_to
-        self._try()
+        if not self._try():
+            self._fail_without(all_shut(self._routes, self._services.now()))
 
     def replay(self, first: IdempotentRequest, body: bytes, *, is_stream: bool) -> None:
         """Give the first request's answer again; nothing is charged."""
@@ -155,10 +162,21 @@ class Exchange(ChargedConversation):
 
     # attempts
 
-    def _try(self) -> None:
+    def _try(self) -> bool:
+        """To the next channel that may be tried; False if there is none."""
+        routes, count = self._routes, len(self._routes)
+        while self._next < count:
+            route = routes[self._next]
+            self._next += 1
+            health = route.channel.health
+            if not health.shut_until or health.may_try(self._services.now()):
+                self._try_on(route)
+                return True
+        return False
+
+    def _try_on(self, route: Route) -> None:
         request, services, entry = self._request, self._services, self._offer
         assert request is not None
-        route = self._routes[self._attempts]
         self._attempts += 1
         channel = route.channel
         channel.attempts += 1
@@ -237,9 +255,11 @@ class Exchange(ChargedConversation):
         assert attempt is not None
         self._leave_channel()
         now = self._done_at = self._services.now()
-        channel = attempt.route.channel
-        channel.succeeded_at = now
-        channel.failures_in_row = 0
+        health = attempt.route.channel.health
+        health.succeeded_at = now
+        health.in_row = 0
+        if health.shut_until:
+            health.open()
         if self.state == State.SENT:
             self._first_byte(now)
         if self._is_detached and self.held_claim is None:
@@ -265,34 +285,40 @@ class Exchange(ChargedConversation):
         self._leave_channel()
         self._services.counters.attempts_failed[(channel.id, failure.kind)] += 1
         if failure.is_of_channel:
-            channel.failed(now)
-            self._services.note_channel(channel.id, failure.kind, now)
+            is_shut = channel.health.failed(failure.kind, now, channel.ended, failure.retry_after_seconds)
+            self._services.note_channel(channel.id, failure.kind, now, is_shut=is_shut)
+        elif failure.is_answer:
+            channel.health.answered(now)
         # A kept connection that the provider was just closing: it never saw the request. Later it may have.
         is_unseen = attempt.is_stale and now - self._tried_at < self._services.options.upstream_stale_seconds
         if is_unseen and not self._retried_stale and not self._is_detached:
             self._retried_stale = True
             self._attempts -= 1
             channel.pool.close_idle(0.0)  # whatever ended this one has ended those that were idle with it
-            self._try()
+            self._try_on(attempt.route)
         elif self._is_detached and not attempt.is_accepted:
             self._release()
             self._end()
-        elif self._may_retry(attempt, failure):
-            self._try()
+        elif self._may_retry(attempt, failure) and self._try():
+            self._services.counters.retries += 1
         elif attempt.has_output or self._is_detached:
             self._end_broken(failure)
         else:
-            self._release()
-            note = self._services.note if failure.is_of_channel else self._services.note_refusal
-            note("attempts failed", self, kind=failure.kind, channel=channel.id)
-            self._fail(failure.code, failure.message, failure.retry_after_seconds, failure.param)
+            self._fail_without(failure)
+
+    def _fail_without(self, failure: Failure) -> None:
+        """Nothing was had of a provider, and nothing is charged."""
+        self._release()
+        note = self._services.note if failure.is_of_channel else self._services.note_refusal
+        note("attempts failed", self, kind=failure.kind, channel=self._channel_id())
+        self._fail(failure.code, failure.message, failure.retry_after_seconds, failure.param)
 
     def _may_retry(self, attempt: Attempt, failure: Failure) -> bool:
-        options = self._services.options
+        services = self._services
         if attempt.has_output or self._is_detached or not failure.is_retryable:
             return False
-        is_next = self._attempts < len(self._routes) and self._attempts <= options.retries_max
-        return is_next and self._services.now() < self._deadline
+        is_next = self._next < len(self._routes) and self._attempts <= services.options.retries_max
+        return is_next and services.now() < self._deadline and services.may_retry()
 
     def _leave_channel(self) -> None:
         channel, self._channel = self._channel, None

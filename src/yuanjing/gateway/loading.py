@@ -15,6 +15,7 @@ from yuanjing.gateway.directory import (
     Route,
     offer_entry,
 )
+from yuanjing.gateway.health import ChannelHealth
 from yuanjing.gateway.options import GatewayOptions
 from yuanjing.gateway.request import token_limit_field
 from yuanjing.gateway.upstream import ChannelPool
@@ -93,6 +94,7 @@ class Loader:
             pool=pool,
             head=head,
             fingerprint=fingerprint,
+            health=ChannelHealth(options),
         )
 
     def _tls_context(self) -> ssl.SSLContext:

@@ -84,6 +84,8 @@ def _answers(gateway: Gateway, counters: Counters) -> Iterable[Metric]:
     yield _counter("yuanjing_replayed", "Answers given again to retries.", counters.replayed)
     yield _counter("yuanjing_drained", "Answers read to their end without their client.", counters.drained)
     yield _gauge("yuanjing_draining", "Answers being read without their client.", gateway.draining)
+    yield _counter("yuanjing_retries", "Requests tried again on another channel.", counters.retries)
+    yield _counter("yuanjing_retries_refused", "Retries not made, for there were too many.", counters.retries_refused)
     yield _counter("yuanjing_streams_broken", "Answers that broke after their first byte.", counters.upstream_broke)
 
 
@@ -141,13 +143,20 @@ def _health(channels: list[ChannelState], now: float) -> Iterable[Metric]:
     )
     success = GaugeMetricFamily("yuanjing_channel_success_age_seconds", "Age of its last whole answer.", labels=labels)
     failure = GaugeMetricFamily("yuanjing_channel_failure_age_seconds", "Age of its last failure.", labels=labels)
+    shut = GaugeMetricFamily(
+        "yuanjing_channel_shut", "1 if only probes are sent to it, and after which failure.", labels=(*labels, "kind")
+    )
     for channel in channels:
         values = (channel.id, channel.provider.id, channel.book.value)
-        in_row.add_metric(values, channel.failures_in_row)
-        for family, at in ((success, channel.succeeded_at), (failure, channel.failed_at)):
+        health = channel.health
+        in_row.add_metric(values, health.in_row)
+        for family, at in ((success, health.succeeded_at), (failure, health.failed_at)):
             if at is not None:
                 family.add_metric(values, now - at)
-    return in_row, success, failure
+        shut.add_metric(
+            (*values, failure_label(health.reason) if health.shut_until else ""), int(health.shut_until > 0)
+        )
+    return in_row, success, failure, shut
 
 
 def _channel_failures(attempts_failed: Mapping[tuple[str, str], int]) -> Metric:

@@ -17,7 +17,7 @@ class GatewayOptions:
     client_write_seconds: float = 30.0
     close_seconds: float = 5.0
     admission_seconds: float = 10.0
-    connect_seconds: float = 5.0
+    connect_seconds: float = 3.0
     first_byte_seconds: float = 120.0
     plain_answer_seconds: float = 600.0
     idle_seconds: float = 60.0
@@ -29,6 +29,17 @@ class GatewayOptions:
     upstream_header_bytes_max: int = 64 * 1024
     upstream_idle_seconds: float = 30.0
     retries_max: int = 2
+    retry_share: float = 0.1
+    retries_per_second: float = 10.0
+    breaker: bool = True
+    breaker_failures: int = 5
+    breaker_failure_share: float = 0.2
+    breaker_tries_min: int = 20
+    breaker_window_seconds: float = 10.0
+    breaker_pause_seconds: float = 1.0
+    breaker_pause_seconds_max: float = 4.0
+    refused_pause_seconds: float = 10.0
+    refused_pause_seconds_max: float = 300.0
     upstream_stale_seconds: float = 1.0
     drain_streams_max: int = 64
     drain_seconds: float = 60.0

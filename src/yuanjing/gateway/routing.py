@@ -1,8 +1,10 @@
 """Which channels to try, in which order, and what a channel's failure means to the client.
 
-Priority first, then weight. A retry goes to the next channel, before the first byte only, from the untouched request.
+Priority first, then weight by health. A retry goes to the next channel, before the first byte only, from the untouched
+request. Channels that are shut are passed over (see `health`).
 """
 
+import math
 import random
 import re
 from collections.abc import Sequence
@@ -36,8 +38,14 @@ class Failure:
         """Whether it tells against the channel, and not against the request or ourselves."""
         return self.kind not in _NOT_OF_CHANNEL
 
+    @property
+    def is_answer(self) -> bool:
+        """Whether the channel has done its work: what is wrong is the request."""
+        return self.kind in _ANSWERED
 
-_NOT_OF_CHANNEL = frozenset({"invalid_input", "moderated", "too_long", "saturated", "stopping"})
+
+_ANSWERED = frozenset({"invalid_input", "moderated", "too_long"})
+_NOT_OF_CHANNEL = _ANSWERED | {"saturated", "stopping", "shut"}
 _UNAVAILABLE_TEXT = "The provider is temporarily unavailable; try again in a moment"
 _MODERATED_TEXT = "The provider's content policy refused this content; change the request"
 _WAIT_SECONDS_MAX = 60
@@ -130,15 +138,35 @@ _decode_answer = msgspec.json.Decoder(_ErrorAnswer).decode
 _decode_any = msgspec.json.Decoder().decode
 
 
-def order_routes(routes: tuple[Route, ...], choose: random.Random) -> Sequence[Route]:
-    """The routes in the order in which to try them: by priority, within one priority a weighted shuffle."""
+def order_routes(routes: tuple[Route, ...], choose: random.Random, now: float) -> Sequence[Route]:
+    """The routes in the order in which to try them: by priority, within one a shuffle by weight and health."""
     if len(routes) == 1:
         return routes
-    keyed = [
-        (r.channel.priority, -(choose.random() ** (1.0 / max(1, r.channel.weight))), i) for i, r in enumerate(routes)
-    ]
+    keyed = [(r.channel.priority, -(choose.random() ** (1.0 / _weight(r, now))), i) for i, r in enumerate(routes)]
     keyed.sort()
     return [routes[i] for _, _, i in keyed]
+
+
+def _weight(route: Route, now: float) -> float:
+    channel = route.channel
+    return max(1, channel.weight) * channel.health.weight(now, channel.ended)
+
+
+def pause_of(routes: Sequence[Route], now: float) -> int:
+    """The seconds, from 1, until one of these channels, which are all shut, may be tried again."""
+    wait = min(route.channel.health.shut_until for route in routes) - now
+    return max(1, min(math.ceil(wait), _WAIT_SECONDS_MAX))
+
+
+def all_shut(routes: Sequence[Route], now: float) -> Failure:
+    """No channel of the model takes a request at the moment."""
+    return Failure(
+        code="provider_unavailable",
+        message=_UNAVAILABLE_TEXT,
+        kind="shut",
+        is_retryable=False,
+        retry_after_seconds=pause_of(routes, now),
+    )
 
 
 def failure_of_answer(status: int, body: bytes, retry_after: bytes | None) -> Failure:

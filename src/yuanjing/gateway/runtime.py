@@ -28,6 +28,7 @@ from yuanjing.gateway.directory import (
     Network,
 )
 from yuanjing.gateway.exchange import Exchange
+from yuanjing.gateway.health import RetryBudget
 from yuanjing.gateway.loading import Loader
 from yuanjing.gateway.loops import Log, Loops
 from yuanjing.gateway.options import GatewayOptions
@@ -96,6 +97,9 @@ class Gateway:
     def __init__(self, parts: GatewayParts) -> None:
         self.options = parts.options
         self.counters = Counters()
+        self._retries = RetryBudget(
+            share=parts.options.retry_share, per_second=parts.options.retries_per_second, now=parts.clock.monotonic()
+        )
         self.pepper = parts.pepper
         self.random = random.Random()  # noqa: S311  # spreads load; nothing secret depends on it
         self.processes = 1
@@ -205,6 +209,13 @@ class Gateway:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._log.error("background work failed", error=repr(error))
 
+    def may_retry(self) -> bool:
+        """Whether one more retry fits into the budget of all; it is counted if not."""
+        if self._retries.take(self.counters.finished, self.now()):
+            return True
+        self.counters.retries_refused += 1
+        return False
+
     def note(self, event: str, exchange: Exchange, **fields: str | float | None) -> None:
         """Write a log line about an exchange; never content, never secrets."""
         self._log.warning(event, request_id=exchange.request_id, dialect=exchange.dialect.value, **fields)
@@ -213,10 +224,12 @@ class Gateway:
         """The same, of what nobody has to look at."""
         self._log.info(event, request_id=exchange.request_id, dialect=exchange.dialect.value, **fields)
 
-    def note_channel(self, channel_id: str, kind: str, now: float) -> None:
-        """A channel has failed in this way: one line in `log_repeat_seconds`."""
+    def note_channel(self, channel_id: str, kind: str, now: float, *, is_shut: bool) -> None:
+        """A channel has failed in this way: one line in `log_repeat_seconds`, and one when that has shut it."""
         if self._is_told((channel_id, kind), now):
             self._log.warning("channel failed", channel=channel_id, kind=kind)
+        if is_shut and self._is_told((channel_id, "shut"), now):
+            self._log.warning("channel shut", channel=channel_id, kind=kind)
 
     def refuse_connection(self) -> None:
         """There are as many client connections as there may be."""

@@ -30,7 +30,7 @@ from yuanjing.settings.audit import AuditSettings
 from yuanjing.settings.console import ConsoleSettings
 from yuanjing.settings.engine import EngineSettings
 from yuanjing.settings.files import FileSettings
-from yuanjing.settings.kinds import KIB, MIB, Count, Port, Seconds, Size, Words, check_networks
+from yuanjing.settings.kinds import KIB, MIB, Count, Port, Seconds, Share, Size, Words, check_networks
 from yuanjing.settings.payments import PaymentSettings
 from yuanjing.settings.promotions import PromotionSettings
 from yuanjing.settings.signin import SignInSettings
@@ -229,7 +229,7 @@ class Settings(
 
     admission_seconds: Seconds = 10.0
     """The longest that a request waits for the ledger before it is sent to a provider or refused."""
-    connect_seconds: Seconds = 5.0
+    connect_seconds: Seconds = 3.0
     """Time in which a connection to a provider must open, TLS included."""
     first_byte_seconds: Seconds = 120.0
     """Time in which a provider must begin a streamed answer, or show by a comment that it is alive."""
@@ -257,6 +257,28 @@ class Settings(
     """An idle connection to a provider is closed after this time."""
     retries_max: Annotated[int, Field(ge=0, le=10)] = 2
     """Further channels that are tried when one fails before its first byte."""
+    retry_share: Share = 0.1
+    """So many retries there may be for each request, so that failures do not make a flood; 0.1 is one for ten."""
+    retries_per_second: Annotated[float, Field(ge=0, le=10_000)] = 10.0
+    """So many retries a second each gateway process may make beside those, where there are few requests."""
+    breaker: bool = True
+    """Whether a channel that fails is shut for a while; else each request tries it, however often it failed before."""
+    breaker_failures: Count = 5
+    """After so many failures in a row by its own fault a channel is shut: nothing is sent to it but single probes."""
+    breaker_failure_share: Share = 0.2
+    """The same if this share of its requests failed within `YUANJING_BREAKER_WINDOW_SECONDS`."""
+    breaker_tries_min: Count = 20
+    """So many requests have to have ended in that time for their share to count."""
+    breaker_window_seconds: Seconds = 10.0
+    """The time over which a channel's failures are counted."""
+    breaker_pause_seconds: Seconds = 1.0
+    """A channel that was shut is probed by one request after this time; a failed probe doubles it."""
+    breaker_pause_seconds_max: Seconds = 4.0
+    """The longest time between two probes of a channel that was shut."""
+    refused_pause_seconds: Seconds = 10.0
+    """The same as `YUANJING_BREAKER_PAUSE_SECONDS` after a provider refused our credential or our balance."""
+    refused_pause_seconds_max: Seconds = 300.0
+    """The longest time between two probes of such a channel."""
     upstream_stale_seconds: Seconds = 1.0
     """A kept connection that ends so soon after a request had been closed before it: the request is sent again."""
     drain_streams_max: Annotated[int, Field(ge=0, le=10_000)] = 64

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field
 KIB, MIB = 1024, 1024 * 1024
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1, le=10_000_000)]
 Size = Annotated[int, Field(ge=1024, le=2**40)]
 Port = Annotated[int, Field(ge=0, le=65_535)]

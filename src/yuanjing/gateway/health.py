@@ -1,0 +1,152 @@
+"""Whether a channel is worth a try: its circuit breaker, its rest after 401, 402 and 429, and the budget of retries.
+
+Plain numbers that the hot path compares; what costs more is done when something has failed. Each process judges by
+what it has seen itself.
+"""
+
+from yuanjing.gateway.options import GatewayOptions
+
+REFUSED_KINDS = frozenset({"provider_auth", "provider_balance"})
+"""It refuses our credential or our balance: only an operator can help."""
+_WELL_SECONDS = 30.0
+"""So long after its last failure a channel has its whole weight again."""
+_WEIGHT_MIN = 0.05
+
+
+class ChannelHealth:
+    """One channel's circuit breaker: open to all, shut, or shut with one probe at a time.
+
+    Attributes:
+        shut_until: 0 if every request may try it; else when the next probe may.
+        reason: why it is shut; the kind of the failure.
+        failures, in_row: failures of its own since the start, and since its last answer.
+        succeeded_at, failed_at: when that was; None if it never was.
+    """
+
+    __slots__ = (
+        "_ended_before",
+        "_failures",
+        "_is_probed",
+        "_options",
+        "_pause",
+        "_window_at",
+        "failed_at",
+        "failures",
+        "in_row",
+        "reason",
+        "shut_until",
+        "succeeded_at",
+    )
+
+    def __init__(self, options: GatewayOptions) -> None:
+        self._options = options
+        self._pause = 0.0
+        self._window_at = float("-inf")
+        self._ended_before = self._failures = 0
+        self._is_probed = False
+        self.shut_until = 0.0
+        self.reason = ""
+        self.failures = self.in_row = 0
+        self.succeeded_at: float | None = None
+        self.failed_at: float | None = None
+
+    def may_try(self, now: float) -> bool:
+        """Whether a request may go there; where the channel is shut, it is the probe, and the next has to wait.
+
+        A probe that hangs does so alone: there is another one after the same pause.
+        """
+        if not self.shut_until:
+            return True
+        if now < self.shut_until:
+            return False
+        self._is_probed = True
+        self.shut_until = now + self._pause
+        return True
+
+    def answered(self, now: float) -> None:
+        """It has answered, if only that the request is wrong: it is open to all."""
+        self.succeeded_at = now
+        self.in_row = 0
+        if self.shut_until:
+            self.open()
+
+    def open(self) -> None:
+        """What it did before it was shut does not count any more."""
+        self.shut_until = self._pause = 0.0
+        self.reason = ""
+        self._is_probed = False
+        self._failures = 0
+        self._window_at = float("-inf")
+
+    def failed(self, kind: str, now: float, ended: int, wait_seconds: float | None = None) -> bool:
+        """A try has failed by the channel's own fault; whether that has shut it.
+
+        Args:
+            kind: see `routing.Failure`.
+            now: seconds of the boot-time clock.
+            ended: how many tries on this channel have ended since its start, this one included.
+            wait_seconds: how long it asks us to stay away, if it says so.
+        """
+        was_open = not self.shut_until
+        self.failures += 1
+        self.failed_at = now
+        self.in_row += 1
+        options = self._options
+        if not options.breaker or (not was_open and not self._is_probed):
+            return False  # the latter was under way when the channel was shut
+        if kind in REFUSED_KINDS:
+            self._shut(kind, now, options.refused_pause_seconds, options.refused_pause_seconds_max)
+        elif wait_seconds is not None:
+            self._shut(kind, now, max(wait_seconds, options.breaker_pause_seconds), float("inf"), grows=False)
+        elif not was_open or self._is_too_much(now, ended):
+            self._shut(kind, now, options.breaker_pause_seconds, options.breaker_pause_seconds_max)
+        return was_open and self.shut_until > 0.0
+
+    def _is_too_much(self, now: float, ended: int) -> bool:
+        options = self._options
+        if now - self._window_at > options.breaker_window_seconds:
+            self._window_at, self._ended_before, self._failures = now, ended - 1, 0
+        self._failures += 1
+        tries = ended - self._ended_before
+        is_share = tries >= options.breaker_tries_min and self._failures >= options.breaker_failure_share * tries
+        return is_share or self.in_row >= options.breaker_failures
+
+    def _shut(self, kind: str, now: float, seconds: float, seconds_max: float, *, grows: bool = True) -> None:
+        self.reason = kind
+        self._is_probed = False
+        self._pause = min(max(2 * self._pause, seconds), seconds_max) if grows else seconds
+        self.shut_until = now + self._pause
+
+    def weight(self, now: float, ended: int) -> float:
+        """The part of its weight that it is worth by its last failures, from 1 down to a little."""
+        if self.failed_at is None or now - self.failed_at > _WELL_SECONDS:
+            return 1.0
+        tries = max(1, ended - self._ended_before)
+        return max(_WEIGHT_MIN, 1.0 - self._failures / tries)
+
+
+class RetryBudget:
+    """How many requests may be tried again: a share of all, and a few each second where there are few.
+
+    Without it each of many failures makes more requests, for providers that fail because they have too many.
+    """
+
+    __slots__ = ("_at", "_left", "_max", "_per_second", "_seen", "_share")
+
+    def __init__(self, *, share: float, per_second: float, now: float) -> None:
+        self._share = share
+        self._per_second = per_second
+        self._left = 10.0 * per_second
+        self._max = self._left + 1000 * share
+        self._seen = 0
+        self._at = now
+
+    def take(self, requests: int, now: float) -> bool:
+        """Whether one more retry fits; `requests` is how many there have been since the process started."""
+        more = self._share * (requests - self._seen) + self._per_second * (now - self._at)
+        self._left = min(self._max, self._left + more)
+        self._seen, self._at = requests, now
+        if self._left < 1.0:
+            return False
+        self._left -= 1.0
+        return True
