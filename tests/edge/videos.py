@@ -104,9 +104,11 @@ class FakeVideos:
     """Tasks of one platform, newest last.
 
     Attributes:
+        under_way_max: what it tells of its limit.
         failure: raised by the next submission.
     """
 
+    under_way_max: int = 1000
     now: float = 1_793_000_000.25
     tasks: list[VideoTask] = field(default_factory=list[VideoTask])
     resolved: list[ResolvedVideo] = field(default_factory=list[ResolvedVideo])

@@ -66,4 +66,5 @@ async def test_models_of_videos_have_rates_files_and_sizes(platform: Platform, b
         {"model": "happyhorse-1.0-i2v", "resolution": "1080p", "seconds": 5, "amount": "8.00"},
     ]
     assert horse["video"]["expected_seconds"] == 120
+    assert horse["video"]["under_way_max"] == platform.parts.videos.under_way_max == 1000
     assert horse["video"]["sizes"]["720p"]

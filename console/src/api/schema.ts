@@ -3981,6 +3981,11 @@ export interface components {
              * @description How long a video usually takes; null if nobody has said.
              */
             expected_seconds: number | null;
+            /**
+             * Under Way Max
+             * @description So many videos of a customer, of all models, may be under way at once.
+             */
+            under_way_max: number;
         };
         /**
          * VideoDetails

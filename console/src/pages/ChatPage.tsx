@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import { Navigate, useSearchParams } from "react-router";
 import { useModels } from "@/api/models";
 import { useLanguage, useTexts } from "@/i18n";
@@ -13,7 +13,7 @@ import { useConversation, useIsEmpty, useIsRunning } from "@/pages/chat/useChat"
 import { useAccess } from "@/playground/BookChoice";
 import { type Offer, offerNamed } from "@/playground/offers";
 import { labelOf } from "@/playground/schema";
-import { useTyped } from "@/playground/useTyped";
+import { sharedFields, useTyped } from "@/playground/useTyped";
 import { Button } from "@/ui/Button";
 import { Card, Empty, PageHead, Skeleton } from "@/ui/Card";
 import { Dialog } from "@/ui/Dialog";
@@ -65,6 +65,18 @@ function useLatest<Args extends unknown[]>(does: (...args: Args) => void): (...a
   return useCallback((...args: Args) => latest.current(...args), []);
 }
 
+const WIDE = matchMedia("(min-width: 64rem)");
+
+function listenToWidth(listener: () => void): () => void {
+  WIDE.addEventListener("change", listener);
+  return () => WIDE.removeEventListener("change", listener);
+}
+
+/** Whether settings stand beside the conversation, where nothing folds them; windows and tablets turn. */
+function useIsWide(): boolean {
+  return useSyncExternalStore(listenToWidth, () => WIDE.matches);
+}
+
 const takesImages = (offer: Offer): boolean => offer.capabilities.includes("images");
 
 function Chat({ offers, conversation }: { offers: readonly Offer[]; conversation: Conversation }) {
@@ -75,8 +87,10 @@ function Chat({ offers, conversation }: { offers: readonly Offer[]; conversation
   const { search, typed: typedBefore } = conversation.settings;
   const [params] = useSearchParams();
   const [chosen, choose] = useChosen(offers);
-  const [typed, setTyped, keepTyped] = useTyped(params.toString() === search ? typedBefore : undefined);
+  const shared = useMemo(() => sharedFields(offers), [offers]);
+  const [typed, setTyped, keepTyped] = useTyped(shared, params.toString() === search ? typedBefore : undefined);
   const [isTried, setTried] = useState(false);
+  const isWide = useIsWide();
   const settingsBox = useRef<HTMLDetailsElement>(null);
   const invalid = invalidFields(chosen, typed);
   const invalidText = useInvalidText(isTried ? invalid : []);
@@ -117,7 +131,7 @@ function Chat({ offers, conversation }: { offers: readonly Offer[]; conversation
       <PageHead title={t("title")} lead={t("lead")} actions={!isEmpty && <Clear onClear={conversation.clear} />} />
       <div className="grid items-start gap-6 lg:grid-cols-[18rem_minmax(0,1fr)]">
         <Card className="lg:sticky lg:top-20 lg:max-h-[calc(100dvh-6rem)] lg:overflow-auto">
-          <details ref={settingsBox} onBlur={keepTyped} open={matchMedia("(min-width: 64rem)").matches}>
+          <details ref={settingsBox} onBlur={keepTyped} open={isWide}>
             <summary className="cursor-pointer font-medium lg:hidden">{t("settings")}</summary>
             <div className="mt-4 lg:mt-0">
               <ChatSettings

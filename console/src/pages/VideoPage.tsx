@@ -1,9 +1,10 @@
 import { useQuery } from "@tanstack/react-query";
-import { useEffect, useRef, useState } from "react";
-import { Link, useSearchParams } from "react-router";
+import { useEffect, useMemo, useRef, useState } from "react";
+import { Link, Navigate, useSearchParams } from "react-router";
 import { useModels } from "@/api/models";
 import { useTexts } from "@/i18n";
 import { byCost } from "@/pages/models/prices";
+import { addressOf, keepDraft, type KeptDraft, restoreDraft } from "@/pages/video/keptDraft";
 import { OfferChoice } from "@/pages/video/OfferChoice";
 import type { Draft, Uploads } from "@/pages/video/request";
 import { fetchEarlier, reusedIn } from "@/pages/video/reuse";
@@ -15,7 +16,7 @@ import { paths } from "@/paths";
 import { BookChoice, useAccess } from "@/playground/BookChoice";
 import type { Access } from "@/playground/key";
 import { type Offer, offerNamed } from "@/playground/offers";
-import { useTyped } from "@/playground/useTyped";
+import { sharedFields, useTyped } from "@/playground/useTyped";
 import { Button } from "@/ui/Button";
 import { Card, Empty, PageHead, Skeleton } from "@/ui/Card";
 import { Problem } from "@/ui/Problem";
@@ -26,11 +27,15 @@ const KINDS = ["text_to_video", "image_to_video", "reference_to_video"];
 export function Page() {
   const t = useTexts("playground");
   const models = useModels();
+  const { customer } = useAccess();
+  const [kept] = useState(() => restoreDraft(sessionStorage, customer));
+  const [search] = useSearchParams();
   if (models.isError) return <Problem error={models.error} onRetry={() => void models.refetch()} />;
   if (!models.data) return <Skeleton className="h-96 w-full" />;
   const offers = models.data.filter((one) => one.video).toSorted((a, b) => KINDS.indexOf(a.operation) - KINDS.indexOf(b.operation) || byCost(a, b));
   if (!offers.length) return <Empty title={t("noModels")}>{t("noModelsHint")}</Empty>;
-  return <Making offers={offers} />;
+  if (!search.size && kept?.search) return <Navigate to={{ search: kept.search }} replace />; // as it was left
+  return <Making {...{ offers, kept }} />;
 }
 
 /** A task whose settings the address asks to use again. */
@@ -51,11 +56,13 @@ interface Replaced {
   hasFiles: boolean;
 }
 
-function Making({ offers }: { offers: readonly Offer[] }) {
+function Making({ offers, kept }: { offers: readonly Offer[]; kept: KeptDraft | null }) {
   const t = useTexts("video");
   const access = useAccess();
   const [search, setSearch] = useSearchParams();
-  const [typed, setTyped, keepTyped] = useTyped();
+  const address = addressOf(search);
+  const shared = useMemo(() => sharedFields(offers), [offers]);
+  const [typed, setTyped, keepTyped] = useTyped(shared, kept?.search === address ? kept.typed : undefined);
   const [uploads, setUploads] = useState<Uploads>({});
   const [warnings, setWarnings] = useState<ReadonlyMap<string, readonly string[]>>(new Map());
   const [replaced, setReplaced] = useState<Replaced | null>(null);
@@ -64,6 +71,7 @@ function Making({ offers }: { offers: readonly Offer[] }) {
   const from = useEarlier(fromId);
   const offer = offerNamed(offers, search.get("model") ?? "") ?? offers[0];
   const earlier = from.data;
+  useEffect(() => keepDraft(sessionStorage, access.customer, { search: address, typed }), [access.customer, address, typed]);
   useEffect(() => {
     if (!earlier || !offer || earlier.id === replaced?.task) return;
     const reused = reusedIn(offer, earlier);

@@ -19,7 +19,8 @@ export interface CodeRequest {
 }
 
 const DATA_SHOWN = 48;
-const KEY = "YUANJING_API_KEY";
+/** The variable of the environment that programs take the key from. */
+export const KEY = "YUANJING_API_KEY";
 
 /** The program; `origin` is where the platform is. */
 export function codeOf(request: CodeRequest, language: Language, origin: string): string {

@@ -37,7 +37,7 @@ export function Shell() {
         {t("skip")}
       </a>
       <header className="print:hidden sticky top-0 z-30 border-b border-line bg-surface">
-        <div className="mx-auto flex min-h-14 w-full max-w-7xl flex-wrap items-center gap-x-6 gap-y-2 px-4">
+        <div className="mx-auto flex min-h-14 w-full max-w-7xl flex-wrap items-center gap-x-2 gap-y-2 px-4 sm:gap-x-6">
           <Link to={paths.home()} className="flex items-center gap-2 font-semibold">
             <img src={mark} alt="" className="size-7" />
             {t("product")}

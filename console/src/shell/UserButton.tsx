@@ -1,7 +1,7 @@
 import { lazy, Suspense, useState } from "react";
 import { loadPart } from "@/shell/loading";
 
-export const userButtonClass = "flex min-h-9 max-w-44 items-center gap-2 rounded-control px-3 text-sm hover:bg-sunken";
+export const userButtonClass = "flex min-h-9 max-w-28 items-center gap-2 rounded-control px-3 text-sm hover:bg-sunken sm:max-w-44";
 
 export function UserName({ name }: { name: string }) {
   return (

@@ -11,7 +11,7 @@ from yuanjing.domain.money import format_amount
 from yuanjing.edge.auth import AuthenticatedCaller
 from yuanjing.edge.error_docs import KEY_CODES, Json, error_responses
 from yuanjing.edge.offers import SoldOffer, sold_offer, sold_offers
-from yuanjing.edge.parts import Parts
+from yuanjing.edge.parts import EdgeParts, Parts
 from yuanjing.edge.pricing import Price, Pricing, price_text, price_text_zh, to_api_price, to_api_pricing
 from yuanjing.edge.video_models import VideoDetails, to_api_video_details
 from yuanjing.edge.video_prices import CURRENCY, VideoPriceView, VideoPricing
@@ -105,7 +105,7 @@ async def list_llmage_models(
 ) -> LlmageModelList:
     """The models that this API key may use, with their parameters and prices."""
     offers = await sold_offers(parts, caller)
-    return LlmageModelList(object="list", data=[_to_api_model(sold) for sold in offers if _is_wanted(sold, query)])
+    return LlmageModelList(object="list", data=[_to_api_model(sold, parts) for sold in offers if _is_wanted(sold, query)])
 
 
 @router.get(
@@ -151,7 +151,7 @@ def _is_wanted(sold: SoldOffer, query: ModelsQuery) -> bool:
     return query.provider is None or sold.offer.provider_label.casefold() == query.provider.casefold()
 
 
-def _to_api_model(sold: SoldOffer) -> LlmageModel:
+def _to_api_model(sold: SoldOffer, parts: EdgeParts) -> LlmageModel:
     offer = sold.offer
     model = LlmageModel(
         id=offer.model,
@@ -174,5 +174,5 @@ def _to_api_model(sold: SoldOffer) -> LlmageModel:
         price_text=price_text(sold.price),
         price_text_zh=price_text_zh(sold.price),
     )
-    video = to_api_video_details(sold)
+    video = to_api_video_details(sold, parts.videos.under_way_max)
     return model if video is None else LlmageVideoModel(**dict(model), video=video)

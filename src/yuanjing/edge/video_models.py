@@ -49,10 +49,11 @@ class VideoDetails(BaseModel):
     sizes: dict[str, dict[str, str]] = Field(description="Width and height by resolution and ratio.")
     examples: list[VideoExample] = Field(description="Of each resolution of the first model, the cheapest first.")
     expected_seconds: int | None = Field(description="How long a video usually takes; null if nobody has said.")
+    under_way_max: int = Field(description="So many videos of a customer, of all models, may be under way at once.")
 
 
-def to_api_video_details(sold: SoldOffer) -> VideoDetails | None:
-    """The details of an offer; None if it makes no videos."""
+def to_api_video_details(sold: SoldOffer, under_way_max: int) -> VideoDetails | None:
+    """The details of an offer; None if it makes no videos. `under_way_max` is the platform's own limit."""
     spec = sold.offer.video
     if spec is None:
         return None
@@ -67,6 +68,7 @@ def to_api_video_details(sold: SoldOffer) -> VideoDetails | None:
         sizes=sizes,
         examples=_to_api_examples(sold),
         expected_seconds=spec.expected_seconds,
+        under_way_max=under_way_max,
     )
 
 

@@ -52,7 +52,6 @@ export const keys = area({
   ],
   copyKey: ["复制 API 密钥", "Copy API key"],
   saved: ["我已保存，关闭", "I have kept it; close"],
-  hello: ["你好", "Hello"],
   tryIt: ["试一试", "Try it"],
   change: ["更改", "Change"],
   changeTitle: ["更改密钥", "Change the key"],

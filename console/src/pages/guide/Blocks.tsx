@@ -62,7 +62,7 @@ function Heading({ level, id, text }: { level: 1 | 2 | 3; id: string; text: stri
     [id],
   );
   const Tag = `h${level}` as const;
-  const looks = { 1: "mb-4 text-3xl", 2: "mt-14 border-t border-line pt-8 text-xl", 3: "mt-10" }[level];
+  const looks = { 1: "mb-4", 2: "mt-14 border-t border-line pt-8 text-xl", 3: "mt-10" }[level];
   return (
     <Tag id={id} ref={arrive} className={`scroll-mt-20 ${looks}`}>
       <Rich text={text} />

@@ -63,7 +63,7 @@ export function KeyTable({ rows, markedId, onChange, onRevoke }: KeyTableProps) 
       key: "actions",
       head: <span className="sr-only">{t("change")}</span>,
       cell: (key) => (
-        <div className="flex justify-end gap-1">
+        <div className="flex flex-wrap justify-end gap-x-1 whitespace-nowrap">
           <Link to={`${paths.usage()}?book=${key.book}&key=${key.id}`} className="rounded-control px-3 py-2 text-muted hover:bg-sunken hover:text-ink">
             {t("usage")}
           </Link>

@@ -1,19 +1,20 @@
 import type { NewKey } from "@/api/keys";
-import { useTexts } from "@/i18n";
+import { useModels } from "@/api/models";
+import { useLanguage, useTexts } from "@/i18n";
+import { firstRequest } from "@/pages/keys/firstRequest";
+import { codeOf, KEY } from "@/playground/code";
 import { Button } from "@/ui/Button";
 import { Code } from "@/ui/Code";
 import { CopyButton } from "@/ui/CopyButton";
 import { Dialog } from "@/ui/Dialog";
 
-const curl = (key: string, hello: string): string => `curl ${location.origin}/v1/chat/completions \\
-  -H "Authorization: Bearer ${key}" \\
-  -H "Content-Type: application/json" \\
-  -d '{"model": "qwen3-max", "messages": [{"role": "user", "content": "${hello}"}]}'`;
-
 /** The key, this once. */
 export function NewKeyDialog({ made, onClose }: { made: NewKey | null; onClose: () => void }) {
   const t = useTexts("keys");
+  const models = useModels();
+  const language = useLanguage();
   if (made === null) return null;
+  const request = firstRequest(models.data ?? [], made.models, language);
   return (
     <Dialog isOpen isSticky onClose={onClose} title={t("madeTitle")}>
       <p className="rounded-card bg-warn-soft px-4 py-3 text-sm text-warn">{t("madeHint")}</p>
@@ -21,7 +22,7 @@ export function NewKeyDialog({ made, onClose }: { made: NewKey | null; onClose: 
         {made.key}
       </code>
       <CopyButton text={made.key} label={t("copyKey")} tone="primary" />
-      <Code label={t("tryIt")} text={curl(made.key, t("hello"))} />
+      {request && <Code label={t("tryIt")} text={codeOf(request, "curl", location.origin).replace(`$${KEY}`, made.key)} />}
       <div className="flex justify-end">
         <Button onClick={onClose}>{t("saved")}</Button>
       </div>

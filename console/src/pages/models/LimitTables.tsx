@@ -1,8 +1,10 @@
+import { Link } from "react-router";
 import type { MediaLimits, Model } from "@/api/models";
 import { useTexts } from "@/i18n";
 import { bytes, count } from "@/lib/numbers";
 import { moment } from "@/lib/time";
 import { useNames } from "@/pages/models/names";
+import { paths } from "@/paths";
 import { Facts } from "@/ui/Facts";
 import { type Column, Table } from "@/ui/Table";
 
@@ -23,9 +25,24 @@ export function Limits({ model }: { model: Model }) {
         [t("outputMax"), tokens(chat?.output_tokens_max)],
         [t("choices"), chat && count(chat.choices_max)],
         [t("notOffered"), refused.join(", ")],
+        [t("underWayMax"), video && t("underWay", { count: count(video.under_way_max) })],
+        [t("rateLimits"), <KeyLimits key="rates" />],
         [t("soldUntil"), model.enabled_until && moment(model.enabled_until)],
       ]}
     />
+  );
+}
+
+/** The platform has none of its own; each key has those that its customer gives it. */
+function KeyLimits() {
+  const t = useTexts("models");
+  return (
+    <>
+      {t("rateLimitsOfKeys")}{" "}
+      <Link to={paths.keys()} className="whitespace-nowrap text-accent-ink underline">
+        {t("toKeys")}
+      </Link>
+    </>
   );
 }
 

@@ -1,12 +1,10 @@
 import type { Model } from "@/api/models";
 import { useLanguage, useTexts } from "@/i18n";
 import { count } from "@/lib/numbers";
-import { type Field, fieldsOf, labelOf, type Schema } from "@/playground/schema";
+import { type Shown, typeOf, withNested } from "@/pages/models/nested";
+import { fieldsOf, labelOf, type Schema } from "@/playground/schema";
 import { Badge } from "@/ui/Card";
 import { type Column, Table } from "@/ui/Table";
-
-/** A property has also what no form needs. */
-type Shown = Field & { "x-aliases"?: readonly string[]; exclusiveMinimum?: number };
 
 /** What a request may have, out of the offer's schema; what few need is folded. */
 export function ParameterTable({ model }: { model: Model }) {
@@ -57,7 +55,7 @@ function Fields({ fields, label }: { fields: readonly Shown[]; label: string }) 
       head: t("description"),
       cell: (field) => (
         <>
-          <span className="block min-w-36">{labelOf(field, language)}</span>
+          <span className="block min-w-36">{labelOf({ ...field, name: "—" }, language)}</span>
           {field["x-aliases"] && (
             <span className="block text-xs break-words text-faint">{t("aliases", { names: field["x-aliases"].join(", ") })}</span>
           )}
@@ -67,12 +65,7 @@ function Fields({ fields, label }: { fields: readonly Shown[]; label: string }) 
     { key: "default", head: t("default"), cell: (field) => code(field.default) },
     { key: "values", head: t("values"), cell: (field) => <span className="block min-w-44 break-words">{values(field)}</span> },
   ];
-  return <Table label={label} columns={columns} rows={fields} rowKey={(field) => field.name} />;
-}
-
-function typeOf({ type }: Shown): string {
-  const types = typeof type === "string" ? [type] : (type ?? []);
-  return types.filter((one) => one !== "null").join(" | ") || "—";
+  return <Table label={label} columns={columns} rows={withNested(fields)} rowKey={(field) => field.name} />;
 }
 
 function code(value: unknown) {
@@ -92,6 +85,7 @@ function useValues(): (field: Shown) => string {
     else if (max !== undefined) parts.push(t("rangeMax", { max: count(max) }));
     if (field.exclusiveMinimum !== undefined) parts.push(t("above", { count: String(field.exclusiveMinimum) }));
     if (field.maxLength !== undefined) parts.push(t("charactersMax", { count: count(field.maxLength) }));
+    if (field.minItems !== undefined) parts.push(t("itemsMin", { count: count(field.minItems) }));
     if (field.maxItems !== undefined && field["x-role"]) parts.push(t("filesMax", { count: count(field.maxItems) }));
     return parts.join(" · ") || "—";
   };

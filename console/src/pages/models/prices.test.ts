@@ -55,7 +55,7 @@ describe("a price in brief", () => {
   });
 });
 
-const details = { family: "", models: [], media: [], needs_any_of: [], sizes: {}, expected_seconds: null };
+const details = { family: "", models: [], media: [], needs_any_of: [], sizes: {}, expected_seconds: null, under_way_max: 1000 };
 const filmed = (label: string, ...amounts: [resolution: string, amount: string][]): Model => ({
   ...model,
   label,

@@ -36,7 +36,7 @@ const model: Model = {
   price_text: "",
   price_text_zh: "",
   chat: null,
-  video: { family: "", models: [], media: [media], needs_any_of: [], sizes: {}, examples: [], expected_seconds: null },
+  video: { family: "", models: [], media: [media], needs_any_of: [], sizes: {}, examples: [], expected_seconds: null, under_way_max: 1000 },
 };
 
 it("sends the files that a model needs as a form, and asks for the task after", () => {
@@ -59,7 +59,7 @@ it("sends the files that a model needs as a form, and asks for the task after", 
 
 it("shows a reference where one of several is needed, and no file for a text", () => {
   const files = [{ ...media, field: "image_files", is_required: false }];
-  const video = { family: "", models: [], media: files, needs_any_of: ["image_files"], sizes: {}, examples: [], expected_seconds: null };
+  const video = { family: "", models: [], media: files, needs_any_of: ["image_files"], sizes: {}, examples: [], expected_seconds: null, under_way_max: 1000 };
   const [ask] = requestsOf({ ...model, operation: "reference_to_video", video }, "llmage", "zh");
   expect(ask.form?.at(-1)).toEqual(["image_files", "first.jpg", true]);
   const [plain] = requestsOf({ ...model, operation: "text_to_video", video: { ...video, needs_any_of: [] } }, "llmage", "zh");

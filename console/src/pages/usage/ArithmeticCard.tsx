@@ -83,9 +83,10 @@ function Sum({ label, isStrong = false, children }: { label: string; isStrong?: 
   const weight = isStrong ? "font-semibold text-ink" : "text-muted";
   return (
     <tr>
-      <th scope="row" colSpan={3} className={`px-3 py-1.5 text-left font-normal ${weight}`}>
+      <th scope="row" className={`px-3 py-1.5 text-left font-normal ${weight}`}>
         {label}
       </th>
+      <td colSpan={2} className="max-sm:hidden" />
       <td className={`px-3 py-1.5 text-right whitespace-nowrap tabular-nums ${weight}`}>{children}</td>
     </tr>
   );

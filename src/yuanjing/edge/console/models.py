@@ -12,7 +12,7 @@ from yuanjing.domain.video_pricing import OfferPrice
 from yuanjing.edge.console.bodies import api_time
 from yuanjing.edge.error_docs import Json, error_responses
 from yuanjing.edge.offers import SoldOffer, all_sold_offers, any_sold_offer
-from yuanjing.edge.parts import Parts
+from yuanjing.edge.parts import EdgeParts, Parts
 from yuanjing.edge.pricing import Tier, price_text, price_text_zh, to_api_tiers
 from yuanjing.edge.video_models import VideoDetails, to_api_video_details
 from yuanjing.edge.video_prices import CURRENCY, VideoRateView, to_api_rates
@@ -76,7 +76,7 @@ class SquareModelList(BaseModel):
 @router.get("/models", responses=error_responses(Dialect.CONSOLE, "store_unavailable"))
 async def list_square_models(parts: Parts) -> SquareModelList:
     """All models that are sold now, by name, with their parameters and prices; for anybody."""
-    return SquareModelList(object="list", data=[_to_api_model(sold) for sold in await all_sold_offers(parts)])
+    return SquareModelList(object="list", data=[_to_api_model(sold, parts) for sold in await all_sold_offers(parts)])
 
 
 @router.get("/models/{llmid}", responses=error_responses(Dialect.CONSOLE, "model_not_found", "store_unavailable"))
@@ -84,10 +84,10 @@ async def get_square_model(
     parts: Parts, llmid: Annotated[str, Path(max_length=NAME_LENGTH_MAX, description="The `llmid`.")]
 ) -> SquareModel:
     """One of them."""
-    return _to_api_model(await any_sold_offer(parts, llmid, models="/api/models"))
+    return _to_api_model(await any_sold_offer(parts, llmid, models="/api/models"), parts)
 
 
-def _to_api_model(sold: SoldOffer) -> SquareModel:
+def _to_api_model(sold: SoldOffer, parts: EdgeParts) -> SquareModel:
     offer = sold.offer
     start, end = offer.enabled_from, offer.enabled_until
     return SquareModel(
@@ -108,7 +108,7 @@ def _to_api_model(sold: SoldOffer) -> SquareModel:
         price_text=price_text(sold.price),
         price_text_zh=price_text_zh(sold.price),
         chat=None if offer.chat is None else _to_api_chat(offer.chat),
-        video=to_api_video_details(sold),
+        video=to_api_video_details(sold, parts.videos.under_way_max),
     )
 
 

@@ -20,10 +20,15 @@ from yuanjing.usecases.videos.submitting import Submitter
 
 
 class Videos:
-    """Submits videos, and tells who looks of its own tasks; there are no others for it."""
+    """Submits videos, and tells who looks of its own tasks; there are no others for it.
+
+    Attributes:
+        under_way_max: so many tasks of a customer, in both books, may be under way.
+    """
 
     def __init__(self, parts: VideoParts) -> None:
         policy = parts.policy
+        self.under_way_max = policy.tasks_per_customer_max
         self._store = parts.store
         self._clock = parts.clock
         self._shelves = Shelves(parts.store, parts.clock, policy.refresh_seconds)
