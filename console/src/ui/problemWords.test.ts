@@ -23,8 +23,15 @@ describe("in Chinese", () => {
   it("a field is told what belongs into it, and its name is said elsewhere only", () => {
     expect(fieldWords(mobile)).toBe(errors["invalid_parameter:mobile"][0]);
     expect(fieldWords(new ApiError(400, "invalid_parameter", "x", "models.0"))).toBe(errors["invalid_parameter:models"][0]);
-    expect(fieldWords(seconds)).toBe(errors["invalid_parameter:"][0]);
-    expect(problemWords(seconds)).toEqual({ text: "参数 duration 的值不可用。", original: seconds.message });
+    expect(fieldWords(new ApiError(400, "invalid_parameter", "x", "duration"))).toBe(errors["invalid_parameter:"][0]);
+  });
+  it("why a value is not taken is told where it is known, else quoted", () => {
+    expect(fieldWords(seconds)).toBe("4 至 12 之间。");
+    expect(problemWords(seconds)).toEqual({ text: "参数 duration：4 至 12 之间。", original: null });
+    const file = new ApiError(400, "invalid_parameter", "Invalid parameter: image1_file; the file is empty", "image1_file");
+    expect(fieldWords(file)).toBe("文件为空。");
+    const odd = new ApiError(400, "invalid_parameter", "Invalid parameter: n; odd", "n");
+    expect(problemWords(odd)).toEqual({ text: "参数 n 的值不可用。", original: odd.message });
   });
   it("what has no words is told in the API's, as such", () => {
     const words = problemWords(new ApiError(418, "teapot", "I am a teapot"));
@@ -45,6 +52,7 @@ describe("in English", () => {
     expect(problemWords(seconds)).toEqual({ text: seconds.message, original: null });
     expect(fieldWords(seconds)).toBe("From 4 to 12");
     expect(fieldWords(mobile)).toBe("Not a number in use; write it like 13800138000");
+    expect(fieldWords(new ApiError(400, "invalid_parameter", "Invalid parameter: file; the file is empty", "file"))).toBe("The file is empty");
   });
   it("else the console's tell what to do", () => {
     expect(problemWords(new ApiError(429, "insufficient_quota", "Insufficient balance")).text).toBe(errors.insufficient_quota[1]);

@@ -2,6 +2,7 @@
 
 import i18next from "i18next";
 import { ApiError } from "@/api/errors";
+import { reasonInChinese } from "@/ui/reasonWords";
 
 /** Their message says more than the code: which parameter, which limit, whose words. */
 const DETAILED: ReadonlySet<string> = new Set([
@@ -32,10 +33,17 @@ function told(key: string, values: Values = {}): string | null {
 }
 
 /** What a refusal is about, without the names of fields that people do not see. */
-function plain(error: ApiError): string {
+function reasonOf(error: ApiError): string {
   const named = error.message.replace(/^Invalid parameter: /, "");
-  const text = error.param !== null && named.startsWith(`${error.param}: `) ? named.slice(error.param.length + 2) : named;
-  return text.charAt(0).toUpperCase() + text.slice(1);
+  const hasName = error.param !== null && [": ", "; "].some((sign) => named.startsWith(`${error.param}${sign}`));
+  return hasName ? named.slice((error.param?.length ?? 0) + 2) : named;
+}
+
+const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
+/** Why a value is not taken, in Chinese; null where that is no reason of the API that is known. */
+function reasonTold(error: ApiError): string | null {
+  return error.code === "invalid_parameter" ? reasonInChinese(reasonOf(error)) : null;
 }
 
 const speaksEnglish = (): boolean => i18next.language !== "zh";
@@ -44,6 +52,8 @@ const speaksEnglish = (): boolean => i18next.language !== "zh";
 export function problemWords(error: ApiError): ProblemWords {
   const isDetailed = DETAILED.has(error.code);
   if (isDetailed && speaksEnglish()) return { text: error.message, original: null };
+  const reason = reasonTold(error);
+  if (reason !== null) return { text: told("because", { param: error.param ?? "", reason }) ?? reason, original: null };
   const text = told(error.code, { param: error.param ?? "" });
   if (text !== null) return { text, original: isDetailed ? error.message : null };
   if (speaksEnglish()) return { text: error.message, original: null };
@@ -52,7 +62,9 @@ export function problemWords(error: ApiError): ProblemWords {
 
 /** The same beside the field that it names, where the field's name need not be said. */
 export function fieldWords(error: ApiError): string {
-  if (DETAILED.has(error.code) && speaksEnglish()) return plain(error);
+  if (DETAILED.has(error.code) && speaksEnglish()) return sentence(reasonOf(error));
+  const reason = reasonTold(error);
+  if (reason !== null) return `${reason}。`;
   const field = error.param?.split(".")[0] ?? "";
   return told(`${error.code}:${field}`) ?? told(`${error.code}:`) ?? problemWords(error).text;
 }

@@ -91,6 +91,7 @@ export const errors = area({
   "invalid_parameter:to": ["结束日期有误，或早于起始日期。", "The last day is none, or before the first one."],
 
   // Where the answer is none of the API's.
+  because: ["参数 {{param}}：{{reason}}。", "{{param}}: {{reason}}"],
   unknown: ["请求未成功（{{status}}）。", "The request did not succeed ({{status}})."],
   original: ["服务器原文", "The server says"],
 
