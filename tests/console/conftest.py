@@ -5,18 +5,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
-from tests.support.browser import Visitor, browser
-from tests.support.people import sign_in
+from tests.support.browser import Seats, Visitor, browser
+from tests.support.people import enter
 from tests.support.platform import Platform
 
 _numbers = itertools.count(13900000001)
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
+def seats() -> Iterator[Seats]:
     with browser() as made:
-        yield made
+        yield Seats(made)
 
 
 @pytest.fixture(scope="session")
@@ -32,12 +31,12 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 
 
 @pytest.fixture
-def visit(chromium: Browser, platform: Platform) -> Iterator[Callable[..., Visitor]]:
+def visit(seats: Seats, platform: Platform) -> Iterator[Callable[..., Visitor]]:
     """Makes browsers; at the end none may have complained."""
     made: list[Visitor] = []
 
     def open_one(**how: object) -> Visitor:
-        made.append(Visitor(chromium, platform.url, **how))  # type: ignore[arg-type]
+        made.append(Visitor(seats, platform.url, **how))  # type: ignore[arg-type]
         return made[-1]
 
     yield open_one
@@ -53,7 +52,7 @@ def signed_in(visit: Callable[..., Visitor], platform: Platform) -> Callable[...
 
     def open_one(**how: object) -> Visitor:
         visitor = visit(**how)
-        sign_in(visitor, platform, str(next(_numbers)))
+        enter(visitor, platform, str(next(_numbers)))
         return visitor
 
     return open_one

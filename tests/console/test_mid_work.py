@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 from tests.support.browser import Visitor
-from tests.support.people import Caller, last_code, sign_in
+from tests.support.people import Caller, enter, last_code
 from tests.support.platform import Platform
 
 pytestmark = pytest.mark.timeout(120)
@@ -31,7 +31,7 @@ def sign_in_again(page: Page, platform: Platform, mobile: str) -> None:
 def test_a_session_that_ends_loses_nothing_that_was_typed(visit, platform):
     visitor = visit()
     visitor.expected += ["403: PATCH", "401: PATCH", "401: GET", "403: POST"]  # asked with the token of before
-    sign_in(visitor, platform, MOBILE)
+    enter(visitor, platform, MOBILE)
     page = visitor.page
     page.goto("/settings")
     name = page.get_by_label("名称")
@@ -60,7 +60,7 @@ def test_a_session_that_ends_loses_nothing_that_was_typed(visit, platform):
 def test_two_windows_of_a_browser_with_two_customers(visit, platform):
     visitor = visit()
     visitor.expected += ["403: POST", "403: GET"]
-    sign_in(visitor, platform, MOBILE)
+    enter(visitor, platform, MOBILE)
     page = visitor.page
     page.goto("/keys?new=1")
     form = page.get_by_role("dialog", name="创建 API 密钥")
@@ -68,7 +68,7 @@ def test_two_windows_of_a_browser_with_two_customers(visit, platform):
     other = visitor.context.new_page()
     end_session(visitor)
     visitor.page = other
-    sign_in(visitor, platform, ANOTHER)
+    enter(visitor, platform, ANOTHER)
     visitor.page = page
 
     page.bring_to_front()

@@ -4,7 +4,7 @@ import base64
 
 from playwright.sync_api import expect
 from tests.support.load import wait_until
-from tests.support.people import Caller, last_code, sign_in
+from tests.support.people import Caller, enter, last_code
 
 from yuanjing.kit.clock import SystemClock
 from yuanjing.usecases.signin import totp
@@ -20,7 +20,7 @@ def shown(secret: str) -> str:
 
 def test_a_password_is_set_and_signs_in(visit, platform):
     visitor = visit()
-    sign_in(visitor, platform, MOBILE)
+    enter(visitor, platform, MOBILE)
     page = visitor.page
     page.goto("/settings")
     page.get_by_role("button", name="设置密码").click()
@@ -71,7 +71,7 @@ def test_an_authenticator_is_set_up_and_its_recovery_codes_are_shown_once(signed
 
 def test_who_was_confirmed_long_ago_shows_who_they_are_before_the_number_changes(visit, platform):
     visitor = visit()
-    sign_in(visitor, platform, "13812349003")
+    enter(visitor, platform, "13812349003")
     page = visitor.page
     page.goto("/settings")
     refused = []
@@ -105,8 +105,8 @@ def test_who_was_confirmed_long_ago_shows_who_they_are_before_the_number_changes
 def test_a_name_is_kept_and_another_browser_is_signed_out(visit, platform):
     mobile = "13812349004"
     visitor, other = visit(theme="dark"), visit()
-    sign_in(visitor, platform, mobile)
-    sign_in(other, platform, mobile)
+    enter(visitor, platform, mobile)
+    enter(other, platform, mobile)
     page = visitor.page
     page.goto("/settings")
     page.get_by_label("名称").fill("<b>小明</b>")

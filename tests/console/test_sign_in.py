@@ -64,11 +64,11 @@ def test_a_page_that_is_loaded_again_still_takes_the_code(visit, platform):
     page.wait_for_url("**/models")
 
 
-def test_work_is_shown_where_many_codes_were_asked_for(chromium, tmp_path):
+def test_work_is_shown_where_many_codes_were_asked_for(seats, tmp_path):
     """On the machine itself by the browser's own cryptography; over plain HTTP elsewhere it gives us none."""
     with Platform(tmp_path / "var", YUANJING_CAPTCHA_AFTER="0") as strict:
         for number, url in enumerate((strict.url, strict.url.replace("127.0.0.1", "platform.lan"))):
-            visitor = Visitor(chromium, url)
+            visitor = Visitor(seats, url)
             visitor.expected.append("403: POST")  # the answer that asks for the work
             with visitor.page.expect_response("**/api/auth/captcha"):
                 sign_in(visitor, strict, str(int(MOBILE) + 10 + number))

@@ -2,7 +2,7 @@
 
 import createClient, { type Middleware } from "openapi-fetch";
 import { bodyOf, outcomeOf } from "@/api/answers";
-import { OtherCustomerError, toApiError } from "@/api/errors";
+import { OtherCustomerError, refusalOf, toApiError } from "@/api/errors";
 import type { components, paths } from "@/api/schema";
 
 export type Schemas = components["schemas"];
@@ -78,7 +78,7 @@ export async function call<T>(request: () => Promise<Answer<T>>, { mayAsk = true
   if (answer.response.status === 401 && mayAsk && (await revive?.())) answer = await outcomeOf(request);
   requireSame(before.customer); // what was asked for one customer is nothing to another
   if (answer.response.ok) return answer.data as T;
-  throw toApiError(answer.response, answer.error);
+  throw await refusalOf(answer.response, answer.error);
 }
 
 /** As `call`, of a route that also answers files: the document that was asked for. */

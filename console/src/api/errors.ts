@@ -1,5 +1,7 @@
 /** What the API refuses with, in one shape whatever the dialect. */
 
+import { loadReasons } from "@/i18n/reasons";
+
 /** An answer that is no success. */
 export class ApiError extends Error {
   override readonly name = "ApiError";
@@ -63,6 +65,13 @@ interface Body {
 }
 
 const text = (value: unknown): string | null => (typeof value === "string" && value ? value : null);
+
+/** The error of an answer, once there are words for its reason. */
+export async function refusalOf(response: Response, body: unknown): Promise<ApiError> {
+  const error = toApiError(response, body);
+  if (error.code === "invalid_parameter") await loadReasons();
+  return error;
+}
 
 /** The error of an answer: of the console's dialect, OpenAI's, or llmage's. */
 export function toApiError(response: Response, body: unknown): ApiError {

@@ -1,7 +1,7 @@
 /** Calls of the published API, with the playground's key. */
 
 import { bodyOf, outcomeOf } from "@/api/answers";
-import { ApiError, toApiError } from "@/api/errors";
+import { ApiError, refusalOf, toApiError } from "@/api/errors";
 import { type Access, playgroundKey, replaceKey } from "@/playground/key";
 
 export interface Asked {
@@ -23,7 +23,7 @@ export async function ask(access: Access, asked: Asked): Promise<Response> {
   let answer = await send(first.key, asked);
   if (answer.status === REFUSED) answer = await send((await replaceKey(access, first.key)).key, asked);
   if (answer.ok) return answer;
-  throw toApiError(answer, await bodyOf(answer));
+  throw await refusalOf(answer, await bodyOf(answer));
 }
 
 async function send(key: string, { method, path, json, form, signal, idempotencyKey }: Asked): Promise<Response> {

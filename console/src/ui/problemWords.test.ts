@@ -2,6 +2,7 @@ import i18next from "i18next";
 import { beforeAll, describe, expect, it } from "vitest";
 import { ApiError, toApiError } from "@/api/errors";
 import { errors } from "@/i18n/areas/errors";
+import { loadReasons } from "@/i18n/reasons";
 import { fieldWords, problemWords, taskWords } from "@/ui/problemWords";
 
 const texts = (place: 0 | 1) => ({ errors: Object.fromEntries(Object.entries(errors).map(([key, text]) => [key, text[place]])) });
@@ -10,6 +11,7 @@ const seconds = new ApiError(400, "invalid_parameter", "Invalid parameter: durat
 
 beforeAll(async () => {
   await i18next.init({ lng: "zh", keySeparator: false, nsSeparator: false, resources: { zh: texts(0), en: texts(1) } });
+  await loadReasons();
 });
 
 describe("in Chinese", () => {

@@ -1,5 +1,12 @@
-import { expect, it } from "vitest";
+import i18next from "i18next";
+import { beforeAll, expect, it } from "vitest";
+import { loadReasons } from "@/i18n/reasons";
 import { reasonInChinese } from "@/ui/reasonWords";
+
+beforeAll(async () => {
+  await i18next.init({ lng: "zh" });
+  await loadReasons();
+});
 
 it.each([
   ["the file is empty", "文件为空"],

@@ -1,15 +1,16 @@
 /** Why the API does not take a value, in Chinese. */
 
-import { reasons } from "@/i18n/areas/reasons";
+import { reasons } from "@/i18n/reasons";
 
 const PART = /\{\{(\w+)\}\}/g;
 const special = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
 
-let patterns: readonly (readonly [RegExp, string])[] | null = null;
+let patterns: readonly (readonly [RegExp, string])[] = [];
 
 /** The API's words as patterns, whose groups are the parts that differ. */
 function all(): readonly (readonly [RegExp, string])[] {
-  patterns ??= reasons.map(([zh, en]) => {
+  if (patterns.length) return patterns;
+  patterns = reasons().map(([zh, en]) => {
     const fixed = en.split(PART).map((text, place) => (place % 2 ? `(?<${text}>.+?)` : special(text)));
     return [new RegExp(`^${fixed.join("")}$`, "su"), zh] as const;
   });
