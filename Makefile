@@ -94,7 +94,7 @@ console/node_modules/ok: .node/ok console/package.json console/package-lock.json
 	@$(NPM) ci --silent
 	@touch $@
 
-src/yuanjing/edge/static/index.html: console/node_modules/ok console/index.html console/vite.config.ts $(shell find console/src -type f)
+src/yuanjing/edge/static/index.html: console/node_modules/ok console/index.html console/vite.config.ts console/texts.mjs $(shell find console/src -type f)
 	@cd console && PATH=$(CURDIR)/$(NODE):$$PATH node node_modules/vite/bin/vite.js build --logLevel warn
 	@touch $@
 

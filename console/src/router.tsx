@@ -1,5 +1,5 @@
 import { createBrowserRouter, type RouteObject } from "react-router";
-import { loadTexts } from "@/i18n";
+import { loadOtherTexts, loadTexts } from "@/i18n";
 import { ErrorPage, NotFoundPage } from "@/shell/ErrorPage";
 import { loadPart, prefetch } from "@/shell/loading";
 import { RequireSession } from "@/shell/RequireSession";
@@ -9,7 +9,7 @@ import { Skeleton } from "@/ui/Card";
 
 type Load = () => Promise<{ Page: React.ComponentType }>;
 
-const parts: (() => Promise<unknown>)[] = [loadTexts];
+const parts: (() => Promise<unknown>)[] = [loadOtherTexts];
 
 /** A page that is loaded when it is first opened. */
 function page(path: string, load: Load): RouteObject {

@@ -166,6 +166,9 @@ def test_an_answer_that_breaks_off_says_so_and_one_that_fails_can_be_tried_again
     expect(page.get_by_role("article").last).to_have_attribute("data-state", "done")
     visitor.picture("chat-broken")
     assert list(visitor.axe()) == []
+    expect(page.get_by_label("系统提示词")).to_be_hidden()
+    page.set_viewport_size({"width": 1280, "height": 900})
+    expect(page.get_by_label("系统提示词")).to_be_visible()  # there is nothing to unfold it with
 
 
 def test_a_refused_key_is_replaced_and_who_has_no_money_is_shown_the_way_to_some(signed_in):

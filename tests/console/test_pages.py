@@ -1,13 +1,15 @@
 """Every page of the console: in both themes and languages, from a phone to a wall; and what strangers write in it."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from playwright.sync_api import Page
-from tests.support.browser import Visitor
+from tests.support.browser import PICTURES, Visitor, quickest
 from tests.support.load import wait_until
 from tests.support.people import Caller, enter
 from tests.support.video_api import VideoApi
@@ -19,8 +21,10 @@ TEXT_TO_VIDEO = "CrEMkFQfRCmbmopZsCqLj"
 PATHS = Path(__file__).parents[2] / "console" / "src" / "paths.ts"
 FIRST_LOAD_BYTES_MAX = 200_000
 WIDTHS = (360, 768, 1280, 2560)
-WIDTHS_OF_AXE = (360, 1280)
-"""The layouts that differ for axe: of a phone, and of a screen. Each page has both of them in the tour."""
+NARROW = 1000
+USABLE_MS_MAX = 1000.0
+HEADER_PIXELS_MAX = 64
+"""Of the frame's header, which stays in view: one row."""
 PICTURE_HEIGHT_MAX = 5000
 NAME, KEY_NAME, PROMPT = PAYLOADS[0], PAYLOADS[1], PAYLOADS[6]
 
@@ -62,61 +66,76 @@ def places(ids: dict[str, str]) -> dict[str, str]:
         made[name] = re.sub(r"\$\{.*?\}", lambda _, name=name: ids[name], path)
     assert len(made) >= 18
     del made["signIn"]  # leads elsewhere who is signed in
+    for name in ("usage", "statement", "statements"):
+        made[name] += "?book=test"  # where there is something to see
     return made
 
 
-def settled(page: Page) -> None:
-    """Wait until what is on a page has come."""
+def settled(page: Page) -> float:
+    """Wait until what is on a page has come; the milliseconds since it was asked for."""
     page.locator("main h1").first.wait_for()
     page.wait_for_function("() => !document.querySelector('main .animate-pulse') && document.fonts.status === 'loaded'")
+    return float(page.evaluate("() => performance.now()"))
 
 
-def look(visitor: Visitor, name: str, language: str, width: int, theme: str) -> Iterator[str]:
-    """What is wrong with a page as it is seen."""
+def usable_ms(page: Page, path: str) -> float:
+    """How long it takes until a page can be used."""
+    answer = page.goto(path)
+    assert answer is not None
+    return settled(page)
+
+
+def look(visitor: Visitor, where: str, width: int, theme: str) -> Iterator[str]:
+    """What is wrong with a page as it is seen; also whether it is too broad for a phone."""
     page = visitor.page
-    page.set_viewport_size({"width": width, "height": 900})
     page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]
-    where = f"{name}-{language}-{theme}-{width}"
     page.wait_for_function("theme => document.documentElement.dataset.theme === theme", arg=theme)
-    broad = page.evaluate("() => document.documentElement.scrollWidth")
-    if broad > width:
-        yield f"{where}: {broad} px wide"
-    if width in WIDTHS_OF_AXE:
-        yield from (f"{where}: {finding}" for finding in visitor.axe())
+    for pixels in (WIDTHS[0], width):
+        page.set_viewport_size({"width": pixels, "height": 900})
+        broad, header = page.evaluate(
+            "() => [document.documentElement.scrollWidth, document.querySelector('header')?.offsetHeight]"
+        )
+        if broad > pixels:
+            yield f"{where}: {broad} px wide at {pixels}"
+        if header is not None and header > HEADER_PIXELS_MAX:
+            yield f"{where}: its header has several rows at {pixels}"
+    yield from (f"{where}: {finding}" for finding in visitor.axe())
     height = page.evaluate("() => document.documentElement.scrollHeight")
     visitor.picture(f"pages/{where}", whole=height < PICTURE_HEIGHT_MAX)
 
 
-def views(number: int, place: int) -> list[tuple[int, str]]:
-    """Width and theme of the two looks at a page in one language; with the other language it has all four widths."""
-    turn, half = divmod(number, len(WIDTHS))
-    themes = ("light", "dark") if turn % 2 else ("dark", "light")
-    return [(WIDTHS[(half + place + 2 * step) % len(WIDTHS)], themes[step]) for step in (0, 1)]
+def view(number: int, place: int) -> tuple[int, str]:
+    """Width and theme in which a page is looked at in one language: narrow in the one and broad in the other."""
+    turn, step = divmod(number, len(WIDTHS))
+    return WIDTHS[(step + 2 * place) % len(WIDTHS)], ("dark", "light")[(turn + place) % 2]
 
 
 def test_the_looks_are_all_pairs():
-    """Each page in each width; every language with every width in every theme on some page."""
+    """Every language with every width in every theme on some page; each page narrow and broad, light and dark."""
     count = len(re.findall(r"^ {2}\w+: \(", PATHS.read_text(encoding="utf-8"), re.MULTILINE)) - 1
-    looks = {(place, *view) for number in range(count) for place in (0, 1) for view in views(number, place)}
-    assert len(looks) == 2 * len(WIDTHS) * 2
+    assert len({(place, *view(number, place)) for number in range(count) for place in (0, 1)}) == 2 * len(WIDTHS) * 2
     for number in range(count):
-        assert {width for place in (0, 1) for width, _ in views(number, place)} == set(WIDTHS)
-        assert all({theme for _, theme in views(number, place)} == {"light", "dark"} for place in (0, 1))
+        (one, theme), (other, other_theme) = view(number, 0), view(number, 1)
+        assert theme != other_theme
+        assert (one < NARROW) != (other < NARROW)
 
 
 def tour(visitor: Visitor, ids: dict[str, str], language: str, place: int) -> list[str]:
-    """Every page in one language, each in two widths and both themes."""
+    """Every page in one language, each in one width and theme."""
     wrong: list[str] = []
+    times: dict[str, float] = {}
     for number, (name, path) in enumerate(places(ids).items()):
-        answer = visitor.page.goto(path)
-        assert answer is not None
-        settled(visitor.page)
+        width, theme = view(number, place)
+        visitor.page.set_viewport_size({"width": width, "height": 900})
+        times[name], allowed = quickest(partial(usable_ms, visitor.page, path), USABLE_MS_MAX)
+        if times[name] > allowed:
+            wrong.append(f"{name}: usable after {times[name]:.0f} ms")
         if (size := script_bytes(visitor.page)) > FIRST_LOAD_BYTES_MAX:
             wrong.append(f"{name}: {size} bytes of script in its first load")
         if visitor.page.get_by_text("没有这个页面").or_(visitor.page.get_by_text("There is no such page")).count():
             wrong.append(f"{name}: no page at {path}")
-        for width, theme in views(number, place):
-            wrong += look(visitor, name, language, width, theme)
+        wrong += look(visitor, f"{name}-{language}-{theme}-{width}", width, theme)
+    (PICTURES / f"usable-{language}.json").write_text(json.dumps(times, indent=1), encoding="utf-8")
     return wrong
 
 
@@ -136,7 +155,7 @@ def test_pages_for_anybody_are_so_for_who_is_not_signed_in(language, theme, widt
     for name, path in (("home", "/"), ("sign-in", "/sign-in"), ("none", "/keys/of/nobody/else")):
         visitor.page.goto(path)
         visitor.page.locator("main, h1").first.wait_for()
-        assert list(look(visitor, f"guest-{name}", language[:2], width, theme)) == []
+        assert list(look(visitor, f"guest-{name}-{language[:2]}-{theme}-{width}", width, theme)) == []
 
 
 def test_what_strangers_write_is_text(seats, platform, customer: SimpleNamespace):

@@ -3,9 +3,8 @@
 import i18next from "i18next";
 import { useCallback } from "react";
 import { initReactI18next, useTranslation } from "react-i18next";
-import type { Area } from "@/i18n/area";
 import type { areas } from "@/i18n/areas";
-import { firstAreas } from "@/i18n/areas/first";
+import { loadPart } from "@/shell/loading";
 
 export type Language = "zh" | "en";
 type Areas = typeof areas;
@@ -18,41 +17,61 @@ function firstLanguage(): Language {
   return navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en";
 }
 
-type Named = Readonly<Record<string, Area>>;
-type Resources = Record<string, Record<string, string>>;
+const FIRST = { zh: () => import("virtual:first/zh"), en: () => import("virtual:first/en") };
+const REST = { zh: () => import("virtual:texts/zh"), en: () => import("virtual:texts/en") };
+let isRestWanted = false;
 
-function resources(named: Named, place: 0 | 1): Resources {
-  return Object.fromEntries(
-    Object.entries(named).map(([name, texts]) => [
-      name,
-      Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, text[place]])),
-    ]),
-  );
+let started: Promise<void> | null = null;
+
+/** Set up before the first text is drawn; once, whoever asks. */
+export function startTexts(): Promise<void> {
+  return (started ??= start());
 }
 
-/** Set up before the first text is drawn. */
-export async function startTexts(): Promise<void> {
+async function start(): Promise<void> {
+  const language = firstLanguage();
+  const { default: texts } = await FIRST[language]();
   await i18next.use(initReactI18next).init({
-    lng: firstLanguage(),
+    lng: language,
     fallbackLng: false,
     keySeparator: false,
     nsSeparator: false,
+    parseMissingKeyHandler: (key: string) => {
+      console.error(`there is no text "${key}"`); // which tests fail for
+      return key;
+    },
     interpolation: { escapeValue: false }, // React does
-    resources: { zh: resources(firstAreas, 0), en: resources(firstAreas, 1) },
+    resources: { [language]: texts },
+    partialBundledLanguages: true, // the rest comes later
   });
-  document.documentElement.lang = i18next.language;
+  document.documentElement.lang = language;
 }
 
-/** Load the texts of all pages, which the first load leaves out; before the first of them is drawn. */
+const spoken = (): Language => (i18next.language === "zh" ? "zh" : "en");
+
+/** Load the texts of all pages in the language that is shown, which the first load leaves out; before the first of them is drawn. */
 export async function loadTexts(): Promise<void> {
-  const named: Named = (await import("@/i18n/areas")).areas;
-  for (const [language, place] of [["zh", 0], ["en", 1]] as const)
-    for (const [name, texts] of Object.entries(resources(named, place)))
-      i18next.addResourceBundle(language, name, texts, false, true);
+  isRestWanted = true;
+  await startTexts(); // pages are looked for before anything is drawn
+  add(spoken(), await REST[spoken()]());
+}
+
+/** Load all texts in both languages, for who changes it. */
+export async function loadOtherTexts(): Promise<void> {
+  for (const language of ["zh", "en"] as const) await load(language);
+}
+
+async function load(language: Language): Promise<void> {
+  for (const part of [FIRST, ...(isRestWanted ? [REST] : [])]) add(language, await part[language]());
+}
+
+function add(language: Language, { default: texts }: { default: Readonly<Record<string, object>> }): void {
+  for (const [name, area] of Object.entries(texts)) i18next.addResourceBundle(language, name, area, false, true);
 }
 
 /** Change the language here and now; the profile keeps it for messages. */
 export async function chooseLanguage(language: Language): Promise<void> {
+  await loadPart(() => load(language));
   localStorage.setItem(KEY, language);
   await i18next.changeLanguage(language);
   document.documentElement.lang = language;

@@ -37,7 +37,7 @@ export function Page() {
     <>
       <PageHead title={t("title")} lead={found.data && t("lead", { count: String(all.length) })} />
       <search className="mb-4 flex flex-col gap-4">
-        <div className="max-w-full overflow-x-auto pb-1">
+        <div>
           <Segments
             label={t("operation")}
             value={wanted.operation ?? ""}

@@ -21,7 +21,7 @@ export function Page() {
   return (
     <>
       <FinanceHead title={t("order")} actions={<ButtonLink to={paths.orders()}>{t("toOrders")}</ButtonLink>} />
-      <Found query={topup} skeleton={<Skeleton className="h-72 w-full max-w-3xl" />}>
+      <Found query={topup} skeleton={<Skeleton className="h-72 w-full" />}>
         {(data) => <Order of={data} />}
       </Found>
     </>
@@ -34,7 +34,7 @@ function Order({ of: topup }: { of: TopUp }) {
   const [isClosing, setClosing] = useState(false);
   const time = (at: string | null) => at && exactMoment(at);
   return (
-    <div className="grid max-w-3xl gap-4">
+    <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
       <Card className="flex flex-col gap-5">
         <div className="flex flex-wrap items-center justify-between gap-3">
           <p className="text-3xl font-semibold tabular-nums">{yuan(topup.amount)}</p>

@@ -3,7 +3,7 @@ import { useMemo } from "react";
 import { Link, useSearchParams } from "react-router";
 import { getDocument } from "@/api/answers";
 import { useTexts } from "@/i18n";
-import { areas } from "@/i18n/areas";
+import { reference } from "@/i18n/areas/reference";
 import { useFilters } from "@/lib/filters";
 import { CallView, Method } from "@/pages/reference/CallView";
 import { type ApiDocument, callsOf, type Group, groupsOf, SchemaReader } from "@/pages/reference/document";
@@ -84,7 +84,7 @@ function Whole({ document, text, chosen }: { document: ApiDocument; text: string
 }
 
 type Named = Parameters<ReturnType<typeof useTexts<"reference">>>[0];
-const isNamed = (tag: string): tag is Named => tag in areas.reference;
+const isNamed = (tag: string): tag is Named => tag in reference;
 
 function Calls({ groups, chosen }: { groups: readonly Group[]; chosen: string | null }) {
   const t = useTexts("reference");

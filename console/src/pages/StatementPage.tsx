@@ -24,7 +24,7 @@ function StatementOf({ month }: { month: string }) {
   const book = useBook();
   const statement = useStatement(month, book);
   const actions = (
-    <div className="flex flex-wrap gap-2 print:hidden">
+    <div className="flex flex-wrap items-center gap-2 print:hidden">
       <BookChoice />
       {statement.data && (
         <>

@@ -85,6 +85,14 @@ export function Shell() {
           <Outlet />
         </Suspense>
       </main>
+      <footer className="print:hidden border-t border-line text-sm text-muted">
+        <div className="mx-auto flex w-full max-w-7xl flex-wrap items-center justify-between gap-x-6 gap-y-1 px-4 py-4">
+          <p>{t("footer")}</p>
+          <Link to={paths.reference()} className="py-1 hover:text-ink hover:underline">
+            {t("reference")}
+          </Link>
+        </div>
+      </footer>
     </div>
   );
 }

@@ -14,7 +14,7 @@ export function PageHead({ title, lead, actions }: { title: string; lead?: React
         <h1>{title}</h1>
         {lead && <p className="mt-1 text-muted">{lead}</p>}
       </div>
-      {actions && <div className="flex flex-wrap gap-2">{actions}</div>}
+      {actions && <div className="flex flex-wrap items-center gap-2">{actions}</div>}
     </header>
   );
 }

@@ -8,7 +8,7 @@ interface SegmentsProps<Value extends string> {
 /** One of a few, all to be seen. */
 export function Segments<Value extends string>({ label, value, options, onChange }: SegmentsProps<Value>) {
   return (
-    <div role="group" aria-label={label} className="inline-flex rounded-control border border-line bg-sunken p-0.5">
+    <div role="group" aria-label={label} className="inline-flex flex-wrap rounded-control border border-line bg-sunken p-0.5">
       {options.map(([one, text]) => (
         <button
           key={one}

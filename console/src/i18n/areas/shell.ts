@@ -2,6 +2,7 @@ import { area } from "@/i18n/area";
 
 export const shell = area({
   product: ["元境", "Yuanjing"],
+  footer: ["元境 · 一个接口，用遍对话与视频模型", "Yuanjing · chat and video models through one API"],
   skip: ["跳到正文", "Skip to the content"],
   navigation: ["主导航", "Main navigation"],
   menu: ["菜单", "Menu"],
