@@ -132,6 +132,7 @@ def test_models_answer_side_by_side_and_stop(signed_in):
     with page.expect_event("dialog"):
         page.evaluate("() => void setTimeout(() => location.reload())")
     page.get_by_role("link", name="Guide").click()
+    page.get_by_role("heading", name="Guide").first.wait_for()
     page.go_back()
     for place in range(2):
         expect(answers.nth(place)).to_have_attribute("data-state", "running")

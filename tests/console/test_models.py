@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+from urllib.parse import unquote
 
 from playwright.sync_api import expect
 from tests.support.video_api import picture
@@ -46,7 +47,7 @@ def test_a_stranger_finds_a_model_and_how_it_is_called(visit):
     page.get_by_text(f'"{visitor.url}/v1/videos"').wait_for()
     visitor.picture("model-en")
     page.get_by_role("link", name="Try it").click()
-    page.wait_for_url(lambda url: "/playground/video" in url)
+    page.wait_for_url(lambda url: "/playground/video" in unquote(url))  # by way of signing in
 
 
 def test_what_is_being_written_is_left_alone(visit):

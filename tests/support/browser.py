@@ -52,8 +52,8 @@ _SERIOUS = ("serious", "critical")
 def quickest(measure: Callable[[], float], limit: float) -> tuple[float, float]:
     """The smallest of some measurements, until one is within a limit; and the limit.
 
-    What is measured is time, and others work on the machine, too: the limit holds where cores have no more to do than the
-    tests themselves give them, and grows with what waits for each core beyond that.
+    What is measured is time, and others work on the machine, too: the limit holds where cores have no more to do than
+    the tests themselves give them, and grows with what waits for each core beyond that.
     """
     best, allowed = math.inf, limit
     for _ in range(_ATTEMPTS):

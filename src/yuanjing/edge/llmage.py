@@ -105,7 +105,9 @@ async def list_llmage_models(
 ) -> LlmageModelList:
     """The models that this API key may use, with their parameters and prices."""
     offers = await sold_offers(parts, caller)
-    return LlmageModelList(object="list", data=[_to_api_model(sold, parts) for sold in offers if _is_wanted(sold, query)])
+    return LlmageModelList(
+        object="list", data=[_to_api_model(sold, parts) for sold in offers if _is_wanted(sold, query)]
+    )
 
 
 @router.get(
