@@ -55,7 +55,15 @@ def clone(tmp_path):
     (program.parent / "chromium").symlink_to(program)  # where it is installed, nothing is
     (tmp_path / "src" / "yuanjing" / "edge" / "static").mkdir(parents=True)
     (tmp_path / "console" / "src").mkdir(parents=True)
-    for name in ("package.json", "package-lock.json", ".npmrc", "index.html", "vite.config.ts", "src/main.tsx"):
+    for name in (
+        "package.json",
+        "package-lock.json",
+        ".npmrc",
+        "index.html",
+        "vite.config.ts",
+        "texts.mjs",
+        "src/main.tsx",
+    ):
         shutil.copy(tidy.ROOT / "console" / name, tmp_path / "console" / name)
     return tmp_path
 
