@@ -28,10 +28,12 @@ export function Page() {
   const t = useTexts("playground");
   const models = useModels();
   const { customer } = useAccess();
-  const [kept] = useState(() => restoreDraft(sessionStorage, customer));
+  const [owner, setOwner] = useState(customer); // who is signed in may not be known yet; once it is, the page is theirs
+  const kept = useMemo(() => (owner ? restoreDraft(sessionStorage, owner) : null), [owner]);
   const [search] = useSearchParams();
   if (models.isError) return <Problem error={models.error} onRetry={() => void models.refetch()} />;
-  if (!models.data) return <Skeleton className="h-96 w-full" />;
+  if (!owner && customer) setOwner(customer);
+  if (!models.data || !owner) return <Skeleton className="h-96 w-full" />;
   const offers = models.data.filter((one) => one.video).toSorted((a, b) => KINDS.indexOf(a.operation) - KINDS.indexOf(b.operation) || byCost(a, b));
   if (!offers.length) return <Empty title={t("noModels")}>{t("noModelsHint")}</Empty>;
   if (!search.size && kept?.search) return <Navigate to={{ search: kept.search }} replace />; // as it was left
@@ -71,7 +73,9 @@ function Making({ offers, kept }: { offers: readonly Offer[]; kept: KeptDraft | 
   const from = useEarlier(fromId);
   const offer = offerNamed(offers, search.get("model") ?? "") ?? offers[0];
   const earlier = from.data;
-  useEffect(() => keepDraft(sessionStorage, access.customer, { search: address, typed }), [access.customer, address, typed]);
+  useEffect(() => {
+    if (access.customer) keepDraft(sessionStorage, access.customer, { search: address, typed });
+  }, [access.customer, address, typed]);
   useEffect(() => {
     if (!earlier || !offer || earlier.id === replaced?.task) return;
     const reused = reusedIn(offer, earlier);
