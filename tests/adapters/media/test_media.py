@@ -281,15 +281,36 @@ async def child_of(pool, place):
     return child
 
 
-async def test_a_process_that_dies_costs_one_file(pool, put):
+@pytest.mark.parametrize("is_noticed", [False, True], ids=["just now", "a while ago"])
+async def test_a_process_that_died_while_it_waited_for_work_costs_no_file(pool, put, is_noticed):
     place = put(picture())
     child = await child_of(pool, place)
-    asked = asyncio.ensure_future(pool.inspect(place))
     os.kill(child._process.pid, signal.SIGKILL)
-    with pytest.raises(NotMediaError, match="decoding it fails"):
-        await asked
-    other = await child_of(pool, place)
+    if is_noticed:
+        await child._process.wait()
+        child._process.stdin.close()  # as uvloop does with it
+    assert (await pool.inspect(place)).facts.width == 400
+    (other,) = pool._idle
     assert other._process.pid != child._process.pid
+
+
+async def test_a_file_that_kills_its_processes_is_refused(pool, put, monkeypatch):
+    place = put(picture())
+    child = await child_of(pool, place)
+    asked = []
+
+    async def die(self, _job):
+        asked.append(self)
+        self.kill()
+        raise EOFError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(child), "ask", die)
+        with pytest.raises(NotMediaError, match="decoding it fails"):
+            await pool.inspect(place)
+    assert len(asked) == 2
+    assert pool._idle == []
+    assert (await pool.inspect(place)).facts.width == 400
 
 
 async def test_a_file_that_takes_too_long_is_refused_and_its_process_ends(put):

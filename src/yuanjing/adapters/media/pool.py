@@ -85,15 +85,21 @@ class MediaPool:
         return found
 
     async def _ask_one(self, job: Job) -> Finding:
-        """Ask a process that has nothing to do. One that does not answer, or is not waited for, is of no more use."""
-        child = self._idle.pop() if self._idle else await _Child.start(self._options)
+        """Ask a process that has nothing to do. One that died while it waited for work says nothing about the file."""
+        found = await self._ask_child(self._idle.pop(), job) if self._idle else None
+        if found is None:
+            found = await self._ask_child(await _Child.start(self._options), job)
+        return found or Finding(problem=_DIED)
+
+    async def _ask_child(self, child: "_Child", job: Job) -> Finding | None:
+        """What it finds; None if it has died. One that does not answer, or is not waited for, is of no more use."""
         try:
             async with asyncio.timeout(self._options.seconds):
                 found = await child.ask(job)
         except TimeoutError:
             found = Finding(problem=_TOO_SLOW)
         except (OSError, EOFError, ValueError):
-            found = Finding(problem=_DIED)
+            found = None
         else:
             if child.jobs < _JOBS_MAX:
                 self._rest(child)
@@ -160,9 +166,12 @@ class _Child:
             OSError, EOFError, ValueError: it has died.
         """
         self.jobs += 1
-        assert self._process.stdin is not None
-        self._process.stdin.write(job.to_line())
-        await self._process.stdin.drain()
+        stdin = self._process.stdin
+        assert stdin is not None
+        if stdin.is_closing():
+            raise EOFError
+        stdin.write(job.to_line())
+        await stdin.drain()
         return await self.hear()
 
     async def hear(self) -> Finding:
