@@ -118,6 +118,17 @@ class KeptAnswer:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class FinishedRequest:
+    """A chat whose whole answer is known, with what is kept of it; see `IdempotentRequest`."""
+
+    key_id: str
+    digest: bytes
+    usage_id: str
+    answer: bytes | None = field(default=None, repr=False)
+    clamped_to: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Found:
     """How a claim ended; with the first request if that is done."""
 

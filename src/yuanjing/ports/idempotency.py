@@ -1,17 +1,18 @@
 """The requests for which clients' idempotency keys stand."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
-from yuanjing.domain.idempotency import IdempotentRequest
+from yuanjing.domain.idempotency import FinishedRequest, IdempotentRequest
 
 
 class IdempotencyTable(Protocol):
     """Rows by API key and digest of the client's key. Who changes several goes in the order of these."""
 
-    def add_new(self, row: IdempotentRequest) -> bool:
-        """Insert it; False, with nothing done, if there is one already.
+    def add_new(self, rows: Sequence[IdempotentRequest]) -> set[str]:
+        """Insert those whose keys are free, of two with one key the first; the usage ids of those that were inserted.
 
-        If another unit of work is just inserting that one, this waits for its end.
+        If another unit of work is just inserting one of them, this waits for its end.
         """
         ...
 
@@ -27,10 +28,8 @@ class IdempotencyTable(Protocol):
         """Another request is the first now: write its usage id, owner and time into the row, which is locked."""
         ...
 
-    def finish(
-        self, key_id: str, digest: bytes, usage_id: str, *, answer: bytes | None, clamped_to: int | None, at: float
-    ) -> bool:
-        """The request's result is known; False if the row is not this request's, or is done already."""
+    def finish(self, results: Sequence[FinishedRequest], at: float) -> None:
+        """The requests' results are known; nothing happens to a row that is not this request's, or is done already."""
         ...
 
     def release(self, key_id: str, digest: bytes, usage_id: str) -> bool:

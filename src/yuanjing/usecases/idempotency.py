@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from yuanjing.domain.idempotency import Claim, Found, IdempotentRequest, Standing, standing_of
+from yuanjing.domain.idempotency import Claim, FinishedRequest, Found, IdempotentRequest, Standing, standing_of
 from yuanjing.domain.usage import UsageRecord
 from yuanjing.kit.clock import Clock
 from yuanjing.ports.store import Store, Tx
@@ -13,8 +13,14 @@ _PRUNED_AT_ONCE = 500
 
 def claim_chats(tx: Tx, claims: Sequence[Claim], owner: tuple[str, int], at: float) -> list[Found]:
     """Claim keys for chats that this life of a gateway is about to run; how each ended, in the order given."""
-    found = {id(claim): _claim(tx, claim, owner, at) for claim in _ordered(claims)}
-    return [found[id(claim)] for claim in claims]
+    ordered = _ordered(claims)
+    rows = {claim.usage_id: _row(claim, owner, at) for claim in ordered}
+    added = tx.idempotency.add_new(list(rows.values()))
+    new = Found(standing=Standing.NEW)
+    found = {
+        claim.usage_id: new if claim.usage_id in added else _claim(tx, claim, rows[claim.usage_id]) for claim in ordered
+    }
+    return [found[claim.usage_id] for claim in claims]
 
 
 def release_claims(tx: Tx, claims: Sequence[Claim]) -> None:
@@ -32,12 +38,17 @@ def look_up(tx: Tx, claim: Claim) -> Found | None:
 def keep_answers(tx: Tx, records: Iterable[UsageRecord], at: float) -> None:
     """Give the keys of chats that are being posted their answers; those of chats that broke are free again."""
     kept = [(record.key_id, record.kept, record.id) for record in records if record.kept is not None]
-    for key_id, answer, usage_id in sorted(kept, key=lambda one: (one[0], one[1].digest)):
-        if answer.is_whole:
-            tx.idempotency.finish(
-                key_id, answer.digest, usage_id, answer=answer.body, clamped_to=answer.clamped_to, at=at
-            )
-        else:
+    kept.sort(key=lambda one: (one[0], one[1].digest))
+    whole = [
+        FinishedRequest(
+            key_id=key_id, digest=answer.digest, usage_id=usage_id, answer=answer.body, clamped_to=answer.clamped_to
+        )
+        for key_id, answer, usage_id in kept
+        if answer.is_whole
+    ]
+    tx.idempotency.finish(whole, at)
+    for key_id, answer, usage_id in kept:
+        if not answer.is_whole:
             tx.idempotency.release(key_id, answer.digest, usage_id)
 
 
@@ -47,9 +58,8 @@ async def prune_keys(store: Store, clock: Clock, *, hours: int) -> bool:
     return await store.write(lambda tx: tx.idempotency.prune(before, _PRUNED_AT_ONCE)) == _PRUNED_AT_ONCE
 
 
-def _claim(tx: Tx, claim: Claim, owner: tuple[str, int], at: float) -> Found:
-    """Claim one key; the row of a request that was there first may be gone before it is read."""
-    row = IdempotentRequest(
+def _row(claim: Claim, owner: tuple[str, int], at: float) -> IdempotentRequest:
+    return IdempotentRequest(
         key_id=claim.key_id,
         digest=claim.digest,
         content=claim.content,
@@ -58,11 +68,15 @@ def _claim(tx: Tx, claim: Claim, owner: tuple[str, int], at: float) -> Found:
         node_id=owner[0],
         incarnation=owner[1],
     )
+
+
+def _claim(tx: Tx, claim: Claim, row: IdempotentRequest) -> Found:
+    """Claim one key that was taken; the row of the request that was there first may be gone before it is read."""
     for _ in range(_TRIES):
-        if tx.idempotency.add_new(row):
-            return Found(standing=Standing.NEW)
         first = tx.idempotency.lock(*claim.place)
         if first is None:
+            if tx.idempotency.add_new([row]):
+                return Found(standing=Standing.NEW)
             continue
         standing = standing_of(first, claim)
         if standing is Standing.RUNNING and _is_lost(tx, first):

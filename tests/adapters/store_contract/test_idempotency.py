@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from yuanjing.domain.idempotency import Claim, Found, IdempotentRequest, Standing
+from yuanjing.domain.idempotency import Claim, FinishedRequest, Found, IdempotentRequest, Standing
 from yuanjing.kit.clock import ManualClock
 from yuanjing.ports.store import Store, Tx
 from yuanjing.usecases.idempotency import claim_chats, look_up, prune_keys, release_claims
@@ -32,7 +32,9 @@ def claim(usage_id: str, number: int = 1, **changes: object) -> Claim:
 
 
 async def put(store: Store, *rows: IdempotentRequest) -> list[bool]:
-    return await store.write(lambda tx: [tx.idempotency.add_new(row) for row in rows])
+    """Which of them were inserted."""
+    added = await store.write(lambda tx: tx.idempotency.add_new(rows))
+    return [row.usage_id in added for row in rows]
 
 
 async def get(store: Store, row: IdempotentRequest) -> IdempotentRequest | None:
@@ -50,7 +52,9 @@ async def test_rows_are_kept_as_they_are(store: Store):
 
 
 async def test_the_first_row_stays(store: Store):
-    assert await put(store, request(), request(usage_id="other"), request(key_id="key_b")) == [True, False, True]
+    other = request(usage_id="of another", key_id="key_b")
+    assert await put(store, request(), request(usage_id="other"), other) == [True, False, True]
+    assert await put(store) == []
     assert await put(store, request(usage_id="third")) == [False]
     assert await get(store, request()) == request()
 
@@ -59,16 +63,21 @@ async def test_a_result_comes_once_and_from_its_own_request(store: Store):
     row = request()
     await put(store, row)
 
-    def finish(usage_id: str, answer: bytes | None) -> object:
-        def work(tx: Tx) -> bool:
-            return tx.idempotency.finish(*("key_a", row.digest), usage_id, answer=answer, clamped_to=5, at=9.5)
+    def result(usage_id: str, answer: bytes | None, digest: bytes = row.digest) -> FinishedRequest:
+        return FinishedRequest(key_id="key_a", digest=digest, usage_id=usage_id, answer=answer, clamped_to=5)
 
-        return store.write(work)
+    async def finish(*results: FinishedRequest) -> None:
+        await store.write(lambda tx: tx.idempotency.finish(results, 9.5))
 
-    assert not await finish("other", b"no")  # type: ignore[misc]
-    assert await finish("usage_1", b"yes")  # type: ignore[misc]
-    assert not await finish("usage_1", b"again")  # type: ignore[misc]
-    assert await get(store, row) == replace(row, is_done=True, answer=b"yes", clamped_to=5, changed_at=9.5)
+    await finish(result("other", b"no"))
+    assert await get(store, row) == row
+    await put(store, request(2))
+    await finish(result("usage_1", b"yes"), result("usage_2", None, request(2).digest), result("nobody", b"", b"\0"))
+    await finish(result("usage_1", b"again"))
+    await finish()
+    done = replace(row, is_done=True, answer=b"yes", clamped_to=5, changed_at=9.5)
+    assert await get(store, row) == done
+    assert await get(store, request(2)) == replace(request(2), is_done=True, clamped_to=5, changed_at=9.5)
     assert not await store.write(lambda tx: tx.idempotency.release("key_a", row.digest, "usage_1"))
 
 
@@ -90,7 +99,7 @@ async def test_a_key_changes_hands(store: Store):
 
 async def test_what_is_undone_was_never_there(store: Store):
     def work(tx: Tx) -> None:
-        tx.idempotency.add_new(request())
+        tx.idempotency.add_new([request()])
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

@@ -1,9 +1,10 @@
 """Idempotency keys in memory."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from yuanjing.adapters.memory.journal import Journal
-from yuanjing.domain.idempotency import IdempotentRequest
+from yuanjing.domain.idempotency import FinishedRequest, IdempotentRequest
 
 
 class MemoryIdempotency:
@@ -13,12 +14,14 @@ class MemoryIdempotency:
         self._journal = journal
         self._rows: dict[tuple[str, bytes], IdempotentRequest] = {}
 
-    def add_new(self, row: IdempotentRequest) -> bool:
+    def add_new(self, rows: Sequence[IdempotentRequest]) -> set[str]:
         """See the port."""
-        is_new = (row.key_id, row.digest) not in self._rows
-        if is_new:
-            self._put(row)
-        return is_new
+        added: set[str] = set()
+        for row in rows:
+            if (row.key_id, row.digest) not in self._rows:
+                self._put(row)
+                added.add(row.usage_id)
+        return added
 
     def get(self, key_id: str, digest: bytes) -> IdempotentRequest | None:
         """See the port."""
@@ -35,14 +38,12 @@ class MemoryIdempotency:
             owner = {"node_id": row.node_id, "incarnation": row.incarnation}
             self._put(replace(old, usage_id=row.usage_id, changed_at=row.changed_at, **owner))
 
-    def finish(
-        self, key_id: str, digest: bytes, usage_id: str, *, answer: bytes | None, clamped_to: int | None, at: float
-    ) -> bool:
+    def finish(self, results: Sequence[FinishedRequest], at: float) -> None:
         """See the port."""
-        row = self._running(key_id, digest, usage_id)
-        if row is not None:
-            self._put(replace(row, is_done=True, answer=answer, clamped_to=clamped_to, changed_at=at))
-        return row is not None
+        for one in results:
+            row = self._running(one.key_id, one.digest, one.usage_id)
+            if row is not None:
+                self._put(replace(row, is_done=True, answer=one.answer, clamped_to=one.clamped_to, changed_at=at))
 
     def release(self, key_id: str, digest: bytes, usage_id: str) -> bool:
         """See the port."""

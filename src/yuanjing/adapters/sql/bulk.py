@@ -29,11 +29,14 @@ def by_dialect(build: Callable[[Among], S], name: str) -> Mapping[str, S]:
 
 
 class Bulk:
-    """INSERTs into one table; a row gives each column that the database does not number."""
+    """INSERTs into one table; a row gives each column that the database does not number.
 
-    def __init__(self, table: sa.Table) -> None:
-        (key, *_) = table.primary_key.columns
-        self._one = insert(table).on_conflict_do_nothing().returning(key)
+    Each row is known by one column, the first of the primary key unless told otherwise.
+    """
+
+    def __init__(self, table: sa.Table, *, known_by: sa.Column[str] | None = None) -> None:
+        (key, *_) = table.primary_key.columns if known_by is None else (known_by,)
+        self._some = insert(table).on_conflict_do_nothing().returning(key)
         self._each = sa.insert(table).inline()
         columns = [column for column in table.c if column is not table.autoincrement_column]
         self._names = [column.name for column in columns]
@@ -50,13 +53,14 @@ class Bulk:
             work.do_many(self._each, rows)
 
     def add_new(self, work: Work, rows: Rows) -> set[str]:
-        """Insert those that break no unique key; their primary keys."""
+        """Insert those that break no unique key; what these are known by."""
         if not rows:
             return set()
         if work.dialect == "postgresql":
-            return {str(row[0]) for row in work.rows(self._new, **self._arrays(rows))}
-        found = [work.first(self._one, **row) for row in rows]
-        return {str(row[0]) for row in found if row is not None}
+            found = work.rows(self._new, **self._arrays(rows))
+        else:
+            found = work.rows_of_many(self._some, rows)
+        return {str(row[0]) for row in found}
 
     def _arrays(self, rows: Rows) -> dict[str, list[Any]]:
         return {name: [row[name] for row in rows] for name in self._names}

@@ -1,12 +1,14 @@
 """Idempotency keys in SQL."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
+from yuanjing.adapters.sql.bulk import Bulk
 from yuanjing.adapters.sql.tables import COUNT, ID, METADATA, TIME
-from yuanjing.adapters.sql.work import Work, insert, lockable, to_fields, to_row
-from yuanjing.domain.idempotency import IdempotentRequest
+from yuanjing.adapters.sql.work import Work, lockable, to_fields, to_row
+from yuanjing.domain.idempotency import FinishedRequest, IdempotentRequest
 
 idempotency_keys = sa.Table(
     "idempotency_keys",
@@ -29,7 +31,7 @@ _IT = sa.and_(
     idempotency_keys.c.key_id == sa.bindparam("api_key"), idempotency_keys.c.digest == sa.bindparam("its_digest")
 )
 _RUNNING = sa.and_(_IT, idempotency_keys.c.usage_id == sa.bindparam("usage"), sa.not_(idempotency_keys.c.is_done))
-_ADD = insert(idempotency_keys).on_conflict_do_nothing().returning(idempotency_keys.c.key_id)
+_ADD = Bulk(idempotency_keys, known_by=idempotency_keys.c.usage_id)
 _ONE = lockable(sa.select(idempotency_keys).where(_IT))
 _HAND_OVER = (
     sa.update(idempotency_keys)
@@ -68,9 +70,9 @@ class SqlIdempotency:
     def __init__(self, work: Work) -> None:
         self._work = work
 
-    def add_new(self, row: IdempotentRequest) -> bool:
+    def add_new(self, rows: Sequence[IdempotentRequest]) -> set[str]:
         """See the port."""
-        return self._work.first(_ADD, **to_row(idempotency_keys, row)) is not None
+        return _ADD.add_new(self._work, [to_row(idempotency_keys, row) for row in rows])
 
     def get(self, key_id: str, digest: bytes) -> IdempotentRequest | None:
         """See the port."""
@@ -94,12 +96,9 @@ class SqlIdempotency:
             moment=row.changed_at,
         )
 
-    def finish(
-        self, key_id: str, digest: bytes, usage_id: str, *, answer: bytes | None, clamped_to: int | None, at: float
-    ) -> bool:
+    def finish(self, results: Sequence[FinishedRequest], at: float) -> None:
         """See the port."""
-        it = {"api_key": key_id, "its_digest": digest, "usage": usage_id}
-        return self._work.do(_FINISH, **it, body=answer, clamped=clamped_to, moment=at) == 1
+        self._work.do_many(_FINISH, [_to_result(one, at) for one in results])
 
     def release(self, key_id: str, digest: bytes, usage_id: str) -> bool:
         """See the port."""
@@ -108,6 +107,11 @@ class SqlIdempotency:
     def prune(self, before: float, limit: int) -> int:
         """See the port."""
         return self._work.do(_PRUNE, before=before, limit=limit)
+
+
+def _to_result(one: FinishedRequest, at: float) -> dict[str, object]:
+    place = {"api_key": one.key_id, "its_digest": one.digest, "usage": one.usage_id}
+    return {**place, "body": one.answer, "clamped": one.clamped_to, "moment": at}
 
 
 def _from_row(row: sa.Row[Any]) -> IdempotentRequest:

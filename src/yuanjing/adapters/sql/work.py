@@ -87,6 +87,10 @@ class Work:
         if rows:
             self.conn.execute(statement, rows)
 
+    def rows_of_many(self, statement: sa.Executable, rows: Sequence[Mapping[str, object]]) -> Sequence[sa.Row[Any]]:
+        """Run an INSERT … RETURNING with many sets of parameters, many rows in a statement; all that it returns."""
+        return self.conn.execute(statement, rows).all()
+
     def stream(self, statement: sa.Executable) -> Iterator[sa.Row[Any]]:
         """Run a SELECT and fetch row after row, by a server-side cursor where there is a server."""
         options = {"stream_results": True, "yield_per": ROWS_PER_FETCH}

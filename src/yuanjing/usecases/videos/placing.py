@@ -236,7 +236,8 @@ def _claim_names(tx: Tx, placements: Sequence[Placement]) -> None:
     """Refuse those whose idempotency key another request has; before anything is locked, in the order of the keys."""
     named = [(one.named, one.task.id) for one in placements if one.named is not None]
     named.sort(key=lambda one: (one[0].key_id, one[0].digest))
-    taken = [task_id for row, task_id in named if not tx.idempotency.add_new(row)]
+    added = tx.idempotency.add_new([row for row, _ in named])
+    taken = [task_id for row, task_id in named if row.usage_id not in added]
     if taken:
         raise _RefusedError({task_id: IdempotencyRunningError() for task_id in taken})
 
