@@ -1,12 +1,8 @@
-"""Exact money while processes are killed and the database goes away, on SQLite and on PostgreSQL."""
+"""Exact money while the database goes away and comes back; that processes do so is in `tests/kills`."""
 
 import asyncio
-import os
-import signal
 import time
-from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 
 import httpx2
 import pytest
@@ -17,15 +13,6 @@ from tests.support.postgres import PostgresServer
 from tests.support.video_api import VideoApi
 
 START = Decimal(100)
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The address of an empty database."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/books.db"
-        return
-    yield request.getfixturevalue("postgres_empty_url")
 
 
 def check_books(platform: Platform, load: Load | Stream) -> None:
@@ -41,51 +28,6 @@ def check_books(platform: Platform, load: Load | Stream) -> None:
 
 def check_no_bug(platform: Platform) -> None:
     assert [line for line in platform.errors().splitlines() if "Traceback" in line] == []
-
-
-def kill_under_load(platform: Platform, *, kills: int, clients: int) -> Load:
-    """Kill a gateway again and again, the worker in between; the load, when it has ended."""
-    gateways = len(platform.children("gateway"))
-    with Load(platform, clients=clients) as load:
-        for kill in range(kills):
-            seen = len(load.whole)
-            wait_until(lambda n=seen: len(load.whole) > n + 40, 40)
-            victims = platform.children("gateway")
-            if kill % 4 == 2:
-                os.kill(platform.children("worker")[0], signal.SIGKILL)
-            os.kill(victims[kill % len(victims)], signal.SIGKILL)
-            wait_until(
-                lambda: len(platform.children("gateway")) == gateways and len(platform.children("worker")) == 1, 40
-            )
-        seen = len(load.whole)
-        wait_until(lambda: len(load.whole) > seen + 40, 40)
-    return load
-
-
-def check_kills(platform: Platform, load: Load) -> None:
-    assert load.broken, "no kill met a request"
-    check_books(platform, load)
-    posted = platform.usages()
-    cut = [usage for i, usage in posted.items() if i not in load.whole]
-    assert all(Decimal(str(usage["charge"])) <= Decimal(str(usage["ceiling"])) for usage in cut)
-    assert platform.stop() == 0
-    assert platform.verify() == []
-    assert list((platform.data / "spool").iterdir()) == []
-    check_no_bug(platform)
-
-
-@pytest.mark.timeout(300)
-def test_every_whole_answer_is_charged_once_while_processes_are_killed(tmp_path, database_url):
-    settings = {"YUANJING_DATABASE_URL": database_url, "YUANJING_SANDBOX_TIME_SCALE": "0.3"}
-    with Platform(tmp_path / "var", workers=2, **settings) as platform:
-        check_kills(platform, kill_under_load(platform, kills=5, clients=8))
-
-
-@pytest.mark.soak
-def test_the_same_with_many_kills(tmp_path, database_url):
-    settings = {"YUANJING_DATABASE_URL": database_url, "YUANJING_SANDBOX_TIME_SCALE": "0.3"}
-    with Platform(tmp_path / "var", workers=3, **settings) as platform:
-        check_kills(platform, kill_under_load(platform, kills=50, clients=8))
 
 
 def restart(platform: Platform, postgres: PostgresServer, *, away_seconds: float = 0.0) -> float:

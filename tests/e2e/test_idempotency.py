@@ -1,9 +1,7 @@
-"""Idempotency keys on the whole platform: many at once over several processes, and processes that die in mid-answer."""
+"""Idempotency keys on the whole platform: many at once over several processes. Those that die are in `tests/kills`."""
 
 import contextlib
 import json
-import os
-import signal
 import threading
 import time
 from collections import Counter
@@ -113,49 +111,3 @@ def test_a_thousand_at_once(tmp_path: Path, postgres_empty_url: str):
             at_once(platform, 1000, streams=streams)
         assert len(platform.usages()) == 2
         check_books(platform, set(platform.usages()))
-
-
-def killed_until_answered(platform: Platform, *, kills: int, clients: int) -> None:
-    """Processes die in the middle of answers; each request is sent again until it is answered, and charged once."""
-    gateways = len(platform.children("gateway"))
-    bodies = [chat_body(f"sandbox:tokens=80 {n}", is_stream=n % 2 == 1, max_tokens=100) for n in range(clients)]
-    over = threading.Event()
-    answered: dict[str, str] = {}
-
-    def client(number: int) -> None:
-        turn = 0
-        while not over.is_set():
-            name, turn = f"{number}-{turn}", turn + 1
-            answer = until_answered(platform, name, bodies[number])
-            again = until_answered(platform, name, bodies[number])  # as if the answer had been lost
-            assert again.text == answer.text
-            assert again.headers["idempotent-replayed"] == "true"
-            usage_id = answer.headers["x-yuanjing-usage-id"]
-            assert again.headers["x-yuanjing-usage-id"] == usage_id
-            answered[name] = usage_id
-
-    with ThreadPoolExecutor(clients) as pool:
-        running = [pool.submit(client, number) for number in range(clients)]
-        for _ in range(kills):
-            seen = len(answered)
-            wait_until(lambda n=seen: len(answered) > n + 2 or any(one.done() for one in running), SECONDS)
-            os.kill(platform.children("gateway")[0], signal.SIGKILL)
-            wait_until(lambda: len(platform.children("gateway")) == gateways, 40)
-        over.set()
-    for one in running:
-        one.result()
-    assert len(set(answered.values())) == len(answered)
-    check_books(platform, set(answered.values()))
-
-
-def test_killed_processes_charge_no_whole_answer_twice(tmp_path: Path):
-    with Platform(tmp_path / "var", workers=2, YUANJING_SANDBOX_TIME_SCALE="0.3") as platform:
-        killed_until_answered(platform, kills=3, clients=6)
-
-
-@pytest.mark.soak
-@pytest.mark.timeout(1800)
-def test_the_same_with_many_kills(tmp_path: Path, postgres_empty_url: str):
-    settings = {"YUANJING_DATABASE_URL": postgres_empty_url, "YUANJING_SANDBOX_TIME_SCALE": "0.3"}
-    with Platform(tmp_path / "var", workers=3, **settings) as platform:
-        killed_until_answered(platform, kills=50, clients=12)

@@ -1,4 +1,4 @@
-"""The worker process is killed again and again while videos are made: each is made once, and charged once."""
+"""The only worker is killed again and again while three providers make videos: each is made and charged once."""
 
 import json
 import os
@@ -24,6 +24,7 @@ def call(url, key, body=None):
         return json.load(answer)
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(240)
 def test_the_worker_is_killed_again_and_again(tmp_path):
     settings = {"YUANJING_VIDEO_CLAIM_SECONDS": "3", "YUANJING_SANDBOX_TIME_SCALE": "0.5"}

@@ -1,0 +1,76 @@
+"""What happens to the processes: SIGKILL and SIGSTOP at moments that the seed chooses."""
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from tests.kills.machines import Machine
+
+PAUSE_SECONDS = (7.0, 10.0)
+"""Longer than a silent gateway is waited for, and than a worker's claim on a video lasts."""
+SHORT_PAUSE_SECONDS = (0.3, 2.5)
+_RESTART_SECONDS = 90.0
+_AGE_SECONDS = 3.0
+_WORKER_SHARE = 0.3
+_LONG_SHARE = 0.75
+
+
+class Fates:
+    """Kills and pauses while the load goes on; the moments are shares of the work, so that the seed decides."""
+
+    def __init__(self, machines: Sequence[Machine], *, kills: int, pauses: int, seed: int) -> None:
+        self.done: Counter[str] = Counter()
+        self._machines = machines
+        self._random = random.Random(seed)  # noqa: S311  # nothing secret
+        self._alone = {"gateway": asyncio.Lock(), "worker": asyncio.Lock()}
+        """One of each role is paused at a time, so that the other machine's goes on."""
+        self._deeds = [*["kill"] * kills, *["pause"] * pauses]
+        self._random.shuffle(self._deeds)
+
+    async def run(self, progress: Callable[[], float]) -> None:
+        """Until all is done; `progress` tells how much of the work is, from 0 to 1."""
+        count = len(self._deeds)
+        async with asyncio.TaskGroup() as group:
+            for number, deed in enumerate(self._deeds):
+                moment = (number + self._random.uniform(0.2, 1.0)) / (count + 1.5)
+                while progress() < moment:  # noqa: ASYNC110  # what the load has done tells nobody
+                    await asyncio.sleep(0.02)
+                role = "worker" if self._random.random() < _WORKER_SHARE else "gateway"
+                if deed == "kill":
+                    await self._kill(role)
+                else:
+                    group.create_task(self._pause(role))
+
+    async def _victim(self, role: str) -> int:
+        """One of the role's processes that has worked for a while: who dies at once is started later and later."""
+        async with asyncio.timeout(_RESTART_SECONDS):
+            while True:
+                pids = [pid for machine in self._machines for pid in machine.pids(role, seconds=_AGE_SECONDS)]
+                if pids:
+                    return self._random.choice(sorted(pids))
+                await asyncio.sleep(0.1)
+
+    async def _kill(self, role: str) -> None:
+        pid = await self._victim(role)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+            self.done[f"killed {role}"] += 1
+
+    async def _pause(self, role: str) -> None:
+        """A kill may come in between, and ends it."""
+        seconds = self._random.uniform(*(PAUSE_SECONDS if self._random.random() < _LONG_SHARE else SHORT_PAUSE_SECONDS))
+        async with self._alone[role]:
+            pid = await self._victim(role)
+            try:
+                os.kill(pid, signal.SIGSTOP)
+                self.done[f"paused {role}"] += 1
+                await asyncio.sleep(seconds)
+            except ProcessLookupError:
+                return
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)

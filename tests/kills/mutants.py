@@ -1,0 +1,153 @@
+"""Defects that a run must find: each is some changes to the product's text, which the machines then run.
+
+`python -m tests.kills.mutants [NAME]` tries them and tells what gave each away; a test of `make soak` does the same.
+"""
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tests.kills.run import Outcome, Plan, run
+from tests.support.postgres import memory_folder
+
+import yuanjing
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    """A text that occurs once in a file of the product, and what takes its place."""
+
+    file: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mutant:
+    """A defect, and a run in which it shows."""
+
+    changes: Sequence[Change]
+    plan: Plan
+
+
+_CHATS = Plan(operations=15_000, videos=1, kills=8, pauses=0, seed=1, quiet_seconds=20.0, seconds_max=60.0)
+_PAUSES = Plan(operations=15_000, videos=1, kills=0, pauses=6, seed=1, quiet_seconds=20.0, seconds_max=60.0)
+_VIDEOS = Plan(
+    operations=500, videos=10, kills=0, pauses=0, seed=1, end_seconds=15.0, quiet_seconds=20.0, seconds_max=60.0
+)
+
+MUTANTS: Mapping[str, Mutant] = {
+    "acknowledges before the spool has the record": Mutant(
+        changes=[
+            Change(
+                file="gateway/charging.py",
+                old="till.spooler.add(record, self)",
+                new="till.spooler.add(record, self)\n        self.on_durable()",
+            ),
+            Change(
+                file="gateway/settlement.py",
+                old="self._loop.call_soon(self.flush)",
+                new="self._loop.call_later(0.05, self.flush)",
+            ),
+        ],
+        plan=_CHATS,
+    ),
+    "does not fence": Mutant(
+        changes=[
+            Change(
+                file="usecases/nodes.py",
+                old="if current is None or not current.is_alive or current.incarnation != node.incarnation:",
+                new="if current is None:",
+            ),
+            Change(
+                file="usecases/nodes.py",
+                old="current = tx.nodes.beat(node.id, node.incarnation, clock.unix())",
+                new="current = tx.nodes.lock(node.id)",
+            ),
+        ],
+        plan=_PAUSES,
+    ),
+    "posts a row of the spool twice": Mutant(
+        changes=[
+            Change(
+                file="usecases/posting.py",
+                old="rows = reader.after(seq, self.batch_rows)\n        if not rows:",
+                new="rows = reader.after(max(0, seq - 1), self.batch_rows)\n"
+                "        if not rows or rows[-1].seq <= seq:",
+            ),
+            Change(
+                file="usecases/charges.py",
+                old="_divide(fresh, holds, batch.owner)",
+                new="_divide(records, holds, batch.owner)",
+            ),
+        ],
+        plan=_CHATS,
+    ),
+    "settles a video without its final state": Mutant(
+        changes=[
+            Change(
+                file="usecases/videos/finishing.py",
+                old="return _saved(tx, done, _ending_text(task, bill))",
+                new="return done",
+            ),
+        ],
+        plan=_VIDEOS,
+    ),
+    "frees a dead process's names before its spool is finished": Mutant(
+        changes=[
+            Change(
+                file="usecases/idempotency.py",
+                old="standing is Standing.RUNNING and _is_lost(tx, first)",
+                new="standing is Standing.RUNNING",
+            ),
+        ],
+        plan=_CHATS,
+    ),
+}
+
+
+def mutated(changes: Sequence[Change], folder: Path) -> Path:
+    """A copy of the product with the changes; what to put into PYTHONPATH.
+
+    Raises:
+        AssertionError: a text is not there exactly once.
+    """
+    (original,) = yuanjing.__path__
+    copy = folder / "yuanjing"
+    shutil.copytree(original, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    for change in changes:
+        file = copy / change.file
+        text = file.read_text(encoding="utf-8")
+        assert text.count(change.old) == 1, f"{change.file} has {change.old!r} {text.count(change.old)} times"
+        file.write_text(text.replace(change.old, change.new), encoding="utf-8")
+    return folder
+
+
+def attempt(mutant: Mutant) -> Outcome:
+    """Run with the defect, on SQLite."""
+    with tempfile.TemporaryDirectory(prefix="yuanjing-mutant-", dir=memory_folder()) as name:
+        folder = Path(name)
+        (folder / "run").mkdir()
+        (folder / "source").mkdir()
+        source = mutated(mutant.changes, folder / "source")
+        return run(replace(mutant.plan, source=source), folder / "run")
+
+
+def main() -> int:
+    """Try them; how many were not found."""
+    missed = 0
+    for name, mutant in MUTANTS.items():
+        if len(sys.argv) > 1 and sys.argv[1] not in name:
+            continue
+        found = attempt(mutant).wrong
+        missed += not found
+        sys.stdout.write(f"{name}: {len(found)} signs\n" + "".join(f"    {line[:300]}\n" for line in found[:4]))
+        sys.stdout.flush()
+    return missed
+
+
+if __name__ == "__main__":
+    sys.exit(main())

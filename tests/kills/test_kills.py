@@ -1,0 +1,67 @@
+"""Every whole answer is charged once and right, every task ends in one settle or one release, whoever is killed."""
+
+import json
+import secrets
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.kills.mutants import MUTANTS, attempt, mutated
+from tests.kills.run import Plan, run
+from tests.support.postgres import PostgresServer, memory_folder
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def server(request: pytest.FixtureRequest) -> PostgresServer | None:
+    """Where the database is to be made; None for a file."""
+    return None if request.param == "sqlite" else request.getfixturevalue("postgres")
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """In memory: what a killed process has written stays there too, and nobody waits for a disk."""
+    with tempfile.TemporaryDirectory(prefix="yuanjing-kills-", dir=memory_folder()) as name:
+        yield Path(name)
+
+
+def play(plan: Plan, folder: Path, server: PostgresServer | None) -> dict[str, object]:
+    """Run it; nothing may be wrong. The figures are shown with a failure, or with `-s`."""
+    outcome = run(plan, folder, server)
+    print(plan, json.dumps(outcome.figures))  # noqa: T201  # see above
+    assert outcome.wrong == [], plan
+    return outcome.figures
+
+
+def count(figures: dict[str, object], deed: str) -> int:
+    return sum(int(str(figures.get(f"{deed} {role}", 0))) for role in ("gateway", "worker"))
+
+
+@pytest.mark.timeout(900)
+def test_nothing_is_lost_or_charged_twice_while_processes_are_killed_and_paused(folder, server):
+    plan = Plan(operations=100_000, videos=100, kills=10, pauses=3, seed=secrets.randbelow(10**6), seconds_max=600.0)
+    figures = play(plan, folder, server)
+    assert int(str(figures["operations"])) >= plan.operations + plan.videos
+    assert (count(figures, "killed"), count(figures, "paused")) == (10, 3)
+    assert figures["replayed"], "nobody asked again for an answer that was made"
+    assert figures["refused for money"], "nobody ran out of money"
+
+
+@pytest.mark.soak
+def test_the_same_a_million_times(folder, server):
+    plan = Plan(operations=1_000_000, videos=10_000, kills=100, pauses=30, gateways=2, seed=secrets.randbelow(10**6))
+    figures = play(plan, folder, server)
+    assert int(str(figures["operations"])) >= plan.operations + plan.videos
+    assert (count(figures, "killed"), count(figures, "paused")) == (100, 30)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_defect_is_found(name):
+    outcome = attempt(MUTANTS[name])
+    assert outcome.wrong, f"the product {name}, and nothing shows it"
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_defect_can_be_made(tmp_path, name):
+    mutated(MUTANTS[name].changes, tmp_path)
