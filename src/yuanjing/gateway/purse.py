@@ -8,7 +8,7 @@ and who is asked for it, gives everything back that is free. The ledger then ser
 whole, so that somebody gets on with every grant and nothing lies between two processes that both wait.
 
 Who is asked answers in any case, if need be with nothing, so that those who wait know when nothing more will come
-(docs/decisions/0025-recalls.md).
+(docs/decisions/0024-recalls.md).
 """
 
 import asyncio
