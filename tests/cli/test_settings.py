@@ -2,6 +2,7 @@ import dataclasses
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from tests.support.reference import PAGE, settings_page
@@ -208,6 +209,23 @@ def test_production_with_a_shared_database_never_invents_a_secret():
         check_secrets(settings)
     assert not settings.data.exists()
     check_secrets(Settings.load(mode="production"))
+
+
+@pytest.mark.usefixtures("environment")
+@pytest.mark.parametrize("mode", ["development", "production"])
+def test_a_secret_that_a_database_was_made_with_is_never_replaced_by_another(mode: str):
+    settings = Settings.load(mode=mode)
+    database = Path(settings.store_url.removeprefix("sqlite:///"))
+    check_secrets(settings)  # there is nothing yet
+    database.parent.mkdir(parents=True)
+    database.write_bytes(b"a database")
+    with pytest.raises(SettingsError, match="was made with it; put it back") as raised:
+        check_secrets(settings)
+    assert [line.partition(":")[0] for line in raised.value.lines] == ["YUANJING_KEY_PEPPER", "YUANJING_ENCRYPTION_KEY"]
+    assert [path.name for path in settings.data.iterdir()] == [database.name], "nothing was made"
+    load_secrets(settings)
+    check_secrets(settings)
+    check_secrets(Settings.load(mode=mode, key_pepper="ab" * 32, encryption_key="cd" * 32))
 
 
 @pytest.mark.usefixtures("environment")

@@ -31,29 +31,44 @@ def check_database_file(settings: Settings) -> None:
     """
     if not settings.is_production or settings.is_database_shared:
         return
-    path = settings.store_url.removeprefix("sqlite:///").partition("?")[0]
-    if path and not Path(path).exists():
+    path = _database_file(settings)
+    if path is not None and not path.exists():
         from yuanjing.adapters.sql import SchemaError  # noqa: PLC0415  # few are without a database
 
         raise SchemaError(f"there is no database at {path} yet; run `yuanjing migrate`")
 
 
 def check_secrets(settings: Settings) -> None:
-    """In production with a database that machines share, a secret made here would differ from the other machines'.
+    """A secret that is made here must not stand in for the one that a database was made with, or that others have.
 
     Raises:
         SettingsError: it is neither given nor there; nothing was made.
     """
-    if not (settings.is_production and settings.is_database_shared):
-        return
-    missing = [
-        name
-        for name, file_name in (("key_pepper", PEPPER_FILE), ("encryption_key", ENCRYPTION_KEY_FILE))
-        if getattr(settings, name) is None and not secret_path(settings, file_name).exists()
-    ]
-    if missing:
+    if settings.is_database_shared:
         message = "must be given in production with a shared database: 64 hexadecimal digits, the same everywhere"
-        raise SettingsError([f"{variable(name)}: {message}" for name in missing])
+        if settings.is_production and (missing := _missing_secrets(settings)):
+            raise SettingsError([f"{variable(name)}: {message}" for name, _ in missing])
+        return
+    path = _database_file(settings)
+    if path is not None and path.exists() and path.stat().st_size and (missing := _missing_secrets(settings)):
+        lost = "put it back from your backup, or, if it is lost, write 64 new hexadecimal digits: openssl rand -hex 32"
+        lines = [
+            f"{variable(name)}: {file} is not there, but {path} was made with it; {lost}" for name, file in missing
+        ]
+        raise SettingsError(lines)
+
+
+def _missing_secrets(settings: Settings) -> list[tuple[str, Path]]:
+    """The secrets that are neither given nor there: their settings, and their files."""
+    files = {"key_pepper": PEPPER_FILE, "encryption_key": ENCRYPTION_KEY_FILE}
+    paths = [(name, secret_path(settings, file)) for name, file in files.items() if getattr(settings, name) is None]
+    return [(name, path) for name, path in paths if not path.exists()]
+
+
+def _database_file(settings: Settings) -> Path | None:
+    """The file of a SQLite database; None if there is none."""
+    path = settings.store_url.removeprefix("sqlite:///").partition("?")[0]
+    return Path(path) if path and not settings.is_database_shared else None
 
 
 def check_ca_file(settings: Settings) -> None:
