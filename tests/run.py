@@ -58,7 +58,9 @@ STEADY = (
     "tests.e2e.test_late_spool",
     "tests.e2e.test_money",
     "tests.e2e.test_video_crashes",
+    "tests.gateway.test_idempotency",
     "tests.kills.",
+    "tests.worker.test_video_crashes",
 )
 """Tests of money under fire are never run again: one failure of them may be a fen that was lost."""
 SKIPS_ALLOWED_IN_CI: frozenset[str] = frozenset()

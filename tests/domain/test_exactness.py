@@ -93,6 +93,23 @@ def test_chats_cost_what_fractions_say(cases: int):
             )
 
 
+def test_a_price_in_floats_is_found():
+    """The cases above would show it: a charge made of binary fractions is another one before long."""
+    rng, found = random.Random(SEED), 0  # noqa: S311  # a case can be had again
+    for _ in range(2_000):
+        price, usage = chat_case(rng)
+        tier = next(t for t in price.tiers if t.input_up_to is None or usage.input_tokens <= t.input_up_to)
+        read, write = usage.cache_read_tokens, usage.cache_write_tokens
+        in_floats = math.ceil(
+            (usage.input_tokens - read - write) * (tier.input_nanos / 1e6)
+            + read * (tier.cache_read / 1e6)
+            + write * (tier.cache_write / 1e6)
+            + usage.output_tokens * (tier.output_nanos / 1e6)
+        )
+        found += in_floats != charge_nanos(price, usage)
+    assert found > 20
+
+
 def video_case(rng: random.Random) -> tuple[VideoPrice, dict[VideoMeter, int]]:
     rates = tuple(
         VideoRate(

@@ -37,7 +37,7 @@ async def make_gateway() -> Gateway:
     """A gateway with one channel, as it is between reading its directory and its first request."""
     gateway = Gateway(
         GatewayParts(
-            options=GatewayOptions(),
+            options=GatewayOptions(breaker="all"),
             clock=SystemClock(),
             log=ListLog(),
             pepper=PEPPER,

@@ -147,6 +147,22 @@ def test_a_wrong_key_is_looked_up_once(serve):
     assert server.directory.lookups == 1
 
 
+def test_a_refused_key_costs_as_much_whatever_is_wrong_with_it(serve):
+    """Else whoever asks again after a moment finds out which keys were good once."""
+    third, fourth = (format_key(Book.TEST, name, "y" * 32) for name in ("Expired1", "GoodOne1"))
+    expired = api_key(third, expires_at=time.time() - 1)  # noqa: TID251  # a key that has just expired
+    server = serve(api_key(OTHER_KEY, revoked_at=5.0), expired, api_key(fourth))
+    wrong, unknown = (format_key(Book.TEST, name, "x" * 32) for name in ("GoodOne1", "Unknown1"))
+    found = []
+    for key in (OTHER_KEY, third, wrong, unknown):
+        before = server.directory.lookups
+        for pause in (0, 0, server.options.refuse_seconds + 0.05, 0):
+            time.sleep(pause)
+            assert post(server, "openai", user("x"), key=key).status == 401
+        found.append(server.directory.lookups - before)
+    assert found == [2, 2, 2, 2]
+
+
 def test_a_key_is_looked_up_once(serve):
     server = serve(api_key())
     for _ in range(5):

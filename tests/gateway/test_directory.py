@@ -27,14 +27,12 @@ from tests.support.rig import rig
 from tests.support.sandbox import price_of
 from tests.support.upstream import echo, forever
 
-from yuanjing.domain.identity import Customer, format_key
+from yuanjing.domain.identity import format_key
 from yuanjing.domain.money import Book
 from yuanjing.domain.pricing import ChatTier, current_price
 from yuanjing.gateway.directory import Directory, KeyCache, Offers, offer_entry
 from yuanjing.kit.digest import keyed_digest
 from yuanjing.ports.store import Topic
-
-CUSTOMER = Customer(id="cus_1", mobile="+8613800000000", name="", created_at=0.0)
 
 
 def numbered(i: int) -> str:
@@ -50,7 +48,7 @@ def digest(text: str) -> bytes:
 
 def test_entries_age():
     cache = KeyCache(size=10, seconds=30.0)
-    entry = cache.add(api_key(), CUSTOMER, 100.0)
+    entry = cache.add(api_key(), 100.0)
     assert cache.get(digest(KEY), 130.0) is entry
     assert cache.get(digest(KEY), 130.1) is None
     assert cache.get(digest(OTHER_KEY), 100.0) is None
@@ -59,13 +57,13 @@ def test_entries_age():
 def test_the_cache_is_bounded_oldest_out_first():
     cache = KeyCache(size=3, seconds=30.0)
     for i in range(5):
-        cache.add(api_key(numbered(i)), CUSTOMER, 0.0)
+        cache.add(api_key(numbered(i)), 0.0)
         cache.add_unknown(b"%d" % i, 0.0, 9.0)
     assert len(cache) == 3
     assert [cache.get(digest(numbered(i)), 1.0) is not None for i in range(5)] == [False, False, True, True, True]
     assert [cache.is_unknown(b"%d" % i, 1.0) for i in range(5)] == [False, False, True, True, True]
     for i in range(100):
-        cache.add(api_key(numbered(i)), CUSTOMER, 0.0)
+        cache.add(api_key(numbered(i)), 0.0)
     assert len(cache._meters) <= 7
 
 
@@ -78,8 +76,8 @@ def test_unknown_keys_are_remembered_for_a_moment():
 
 def test_forgetting():
     cache = KeyCache(size=10, seconds=30.0)
-    entry = cache.add(api_key(), CUSTOMER, 0.0)
-    other = cache.add(api_key(OTHER_KEY), CUSTOMER, 0.0)
+    entry = cache.add(api_key(), 0.0)
+    other = cache.add(api_key(OTHER_KEY), 0.0)
     assert cache.holds(entry, 0.0)
     cache.forget(entry.public_id)
     assert cache.get(digest(KEY), 0.0) is None
@@ -87,7 +85,7 @@ def test_forgetting():
     assert cache.get(digest(OTHER_KEY), 0.0) is other
     assert cache.holds(other, 30.0)
     assert not cache.holds(other, 30.1)
-    again = cache.add(api_key(OTHER_KEY), CUSTOMER, 0.0)
+    again = cache.add(api_key(OTHER_KEY), 0.0)
     assert not cache.holds(other, 0.0)
     assert cache.holds(again, 0.0)
     cache.forget_all()
@@ -97,10 +95,10 @@ def test_forgetting():
 
 def test_counters_survive_being_read_again():
     cache = KeyCache(size=10, seconds=30.0)
-    first = cache.add(api_key(), CUSTOMER, 0.0)
+    first = cache.add(api_key(), 0.0)
     first.meter.in_flight = 1
     cache.forget(first.public_id)
-    assert cache.add(api_key(), CUSTOMER, 1.0).meter is first.meter
+    assert cache.add(api_key(), 1.0).meter is first.meter
 
 
 # offers and prices

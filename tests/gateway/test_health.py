@@ -5,6 +5,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from yuanjing.domain.money import Book
 from yuanjing.gateway.health import ChannelHealth, RetryBudget
 from yuanjing.gateway.options import GatewayOptions
 
@@ -13,7 +14,7 @@ KIND = "unavailable"
 
 
 def health(**changes: object) -> ChannelHealth:
-    return ChannelHealth(replace(OPTIONS, **changes))
+    return ChannelHealth(replace(OPTIONS, **changes), Book.LIVE)
 
 
 def test_failures_in_a_row_shut_it_and_an_answer_between_starts_anew():
@@ -24,6 +25,15 @@ def test_failures_in_a_row_shut_it_and_an_answer_between_starts_anew():
     assert one.may_try(2.0)
     assert one.failed(KIND, 2.0, 10)
     assert not one.may_try(2.0)
+
+
+def test_what_fails_in_the_sandbox_was_asked_for():
+    live, test = (ChannelHealth(OPTIONS, book) for book in (Book.LIVE, Book.TEST))
+    for n in range(1, 6):
+        assert (live.failed(KIND, 1.0, n), test.failed(KIND, 1.0, n)) == (n == 5, False)
+    assert test.may_try(1.0)
+    of_all, of_none = (ChannelHealth(replace(OPTIONS, breaker=which), Book.TEST) for which in ("all", "off"))
+    assert (of_all.failed("provider_auth", 1.0, 1), of_none.failed("provider_auth", 1.0, 1)) == (True, False)
 
 
 def test_a_share_of_failures_shuts_it_although_others_succeed_between():

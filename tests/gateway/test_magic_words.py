@@ -15,9 +15,7 @@ from yuanjing.sandbox.faults import Fault
 
 MODEL = "m-dashscope"
 WHOLE, GUESSED, BROKEN, REFUSED = "whole", "guessed", "broken", "refused"
-OPTIONS = GatewayOptions(
-    tick_seconds=0.02, first_byte_seconds=0.8, idle_seconds=0.8, plain_answer_seconds=0.8, breaker=False
-)
+OPTIONS = GatewayOptions(tick_seconds=0.02, first_byte_seconds=0.8, idle_seconds=0.8, plain_answer_seconds=0.8)
 
 UNAVAILABLE = (503, "provider_unavailable")
 BAD_ANSWER = (502, "provider_bad_answer")

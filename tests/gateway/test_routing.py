@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from yuanjing.domain.money import Book
 from yuanjing.gateway import routing
 from yuanjing.gateway.directory import Route
 from yuanjing.gateway.health import ChannelHealth
@@ -23,7 +24,7 @@ class Weighed:
     priority: int
     weight: int
     ended: int = 100
-    health: ChannelHealth = field(default_factory=lambda: ChannelHealth(GatewayOptions()))
+    health: ChannelHealth = field(default_factory=lambda: ChannelHealth(GatewayOptions(), Book.LIVE))
 
 
 def routes(*channels):

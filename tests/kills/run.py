@@ -25,6 +25,8 @@ from tests.support.postgres import PostgresServer
 from yuanjing.bootstrap.services import Services
 
 _GIVE_SECONDS = 0.4
+_VIDEOS_AT_ONCE = 64
+"""Each is asked about every second, by its customer and by a worker; the simulated provider is one process."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -148,7 +150,7 @@ async def _under_fire(
     async with asyncio.TaskGroup() as group:
         group.create_task(give())
         group.create_task(load.run(plan.operations, plan.connections, plan.seconds_max))
-        group.create_task(films.run(plan.videos, max(4, plan.videos // 3)))
+        group.create_task(films.run(plan.videos, max(4, min(_VIDEOS_AT_ONCE, plan.videos // 3))))
         group.create_task(fates.run(lambda: 1.0 if load.over.is_set() else len(load.seen.whole) / plan.operations))
     return granted
 

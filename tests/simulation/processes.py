@@ -58,6 +58,7 @@ GATEWAY_OPTIONS = GatewayOptions(
     admission_seconds=4.0,
     settling_seconds=3.0,
     connect_seconds=1.0,
+    breaker="all",
     close_seconds=2.0,
     spool_retry_seconds=0.5,
 )

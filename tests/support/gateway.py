@@ -293,7 +293,7 @@ class GatewayServer:
         self.spool = spool if spool is not None else FakeSpool()
         self.node = node or FakeNode()
         self.log = ListLog()
-        self.options = options or GatewayOptions(tick_seconds=0.02, breaker=False)
+        self.options = options or GatewayOptions(tick_seconds=0.02)
         self.trusted_proxies = trusted_proxies
         self.keep_alive_seconds = keep_alive_seconds
         self.gateway: Gateway

@@ -116,7 +116,7 @@ def rig(  # a set-up's parts, each by its name
 ) -> Iterator[Rig]:
     """A gateway before one provider that plays `scripts`, or before `upstreams`, a channel each, in that order."""
     providers = list(upstreams) or [RawUpstream(*scripts)]
-    chosen = GatewayOptions(**({"tick_seconds": 0.02, "connections_max": clients_max} | options))  # type: ignore[arg-type]
+    chosen = GatewayOptions(**({"tick_seconds": 0.02, "connections_max": clients_max, "breaker": "all"} | options))  # type: ignore[arg-type]
     bank = FakeBank(balance={"cus_1": FIRST_BALANCE})
     spool = FakeSpool()
     with ExitStack() as stack:

@@ -352,6 +352,7 @@ async def test_a_disabled_channel_gets_no_new_tasks_but_keeps_its_own(world):
     first = await world.submit()
     await world.in_step(TaskStep.POLLING, first)
     world.source.channels = {"ch_1": world.channel(is_enabled=False)}
+    await world.pass_time(1)  # a turn that was under way knows the channels of before
     second = await world.submit()
     assert (await world.ended(first)).state is TaskState.SUCCEEDED
     assert (await world.task(second)).step is TaskStep.WAITING

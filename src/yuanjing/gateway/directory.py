@@ -130,7 +130,7 @@ class KeyEntry:
         "purse_key",
     )
 
-    def __init__(self, key: ApiKey, customer: Customer, loaded_at: float, meter: KeyMeter) -> None:
+    def __init__(self, key: ApiKey, loaded_at: float, meter: KeyMeter) -> None:
         limits = key.limits
         self.id = key.id
         self.public_id = key.public_id
@@ -139,8 +139,6 @@ class KeyEntry:
         self.book = key.book
         self.book_name = str(key.book.value)
         self.expires_at = key.expires_at if key.expires_at is not None else float("inf")
-        if key.revoked_at is not None or customer.disabled_at is not None:
-            self.expires_at = 0.0
         self.limits = limits
         self.models = frozenset(limits.models) or None
         self.networks: tuple[Network, ...] = tuple(ipaddress.ip_network(n, strict=False) for n in limits.networks)
@@ -180,10 +178,10 @@ class KeyCache:
         until = self._unknown.get(digest)
         return until is not None and now < until
 
-    def add(self, key: ApiKey, customer: Customer, now: float) -> KeyEntry:
-        """Remember a key; its counters survive being read again."""
+    def add(self, key: ApiKey, now: float) -> KeyEntry:
+        """Remember a key that counts; its counters survive being read again."""
         self._trim(self._entries)
-        entry = KeyEntry(key, customer, now, self.meter(key.id))
+        entry = KeyEntry(key, now, self.meter(key.id))
         self._entries.pop(key.digest, None)
         self._entries[key.digest] = entry
         return entry

@@ -4,6 +4,7 @@ Plain numbers that the hot path compares; what costs more is done when something
 what it has seen itself.
 """
 
+from yuanjing.domain.money import Book
 from yuanjing.gateway.options import GatewayOptions
 
 REFUSED_KINDS = frozenset({"provider_auth", "provider_balance"})
@@ -26,6 +27,7 @@ class ChannelHealth:
     __slots__ = (
         "_ended_before",
         "_failures",
+        "_is_on",
         "_is_probed",
         "_options",
         "_pause",
@@ -38,7 +40,8 @@ class ChannelHealth:
         "succeeded_at",
     )
 
-    def __init__(self, options: GatewayOptions) -> None:
+    def __init__(self, options: GatewayOptions, book: Book) -> None:
+        self._is_on = options.breaker == "all" or (options.breaker == "live" and book is Book.LIVE)
         self._options = options
         self._pause = 0.0
         self._window_at = float("-inf")
@@ -92,7 +95,7 @@ class ChannelHealth:
         self.failed_at = now
         self.in_row += 1
         options = self._options
-        if not options.breaker or (not was_open and not self._is_probed):
+        if not self._is_on or (not was_open and not self._is_probed):
             return False  # the latter was under way when the channel was shut
         if kind in REFUSED_KINDS:
             self._shut(kind, now, options.refused_pause_seconds, options.refused_pause_seconds_max)

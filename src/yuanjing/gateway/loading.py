@@ -94,7 +94,7 @@ class Loader:
             pool=pool,
             head=head,
             fingerprint=fingerprint,
-            health=ChannelHealth(options),
+            health=ChannelHealth(options, channel.book),
         )
 
     def _tls_context(self) -> ssl.SSLContext:

@@ -31,7 +31,7 @@ class GatewayOptions:
     retries_max: int = 2
     retry_share: float = 0.1
     retries_per_second: float = 10.0
-    breaker: bool = True
+    breaker: str = "live"
     breaker_failures: int = 5
     breaker_failure_share: float = 0.2
     breaker_tries_min: int = 20

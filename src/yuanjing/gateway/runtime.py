@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from yuanjing.domain.errors import SpoolError, SpoolFullError, YuanjingError
-from yuanjing.domain.identity import ApiKey
+from yuanjing.domain.identity import ApiKey, Customer
 from yuanjing.domain.money import Book
 from yuanjing.gateway import admission
 from yuanjing.gateway.charging import UNACKNOWLEDGED
@@ -89,6 +89,7 @@ class GatewayParts:
 
 
 _TOLD_MAX = 10_000
+_NO_DIGEST = bytes(32)
 
 
 class Gateway:
@@ -181,7 +182,10 @@ class Gateway:
         return not self._is_fenced and self.now() - self._beat_at < self.options.heartbeat_fresh_seconds
 
     async def load_key(self, key: str, digest: bytes) -> KeyEntry | None:
-        """Ask the store for a key that is not in memory; wrong ones are remembered for a moment."""
+        """Ask the store for a key that is not in memory; one that does not count is remembered for a moment.
+
+        That costs the same work whether it is unknown, wrong, revoked or expired, so that time tells nobody which.
+        """
         keys = self.directory.keys
         while True:
             seen = keys.changes
@@ -189,11 +193,12 @@ class Gateway:
             if keys.changes == seen:
                 break  # else what was read may be older than the signal that came meanwhile
         now = self.now()
-        if found is None or not hmac.compare_digest(found[0].digest, digest):
+        is_same = hmac.compare_digest(_NO_DIGEST if found is None else found[0].digest, digest)
+        if found is None or not is_same or not _counts(found[0], found[1], self._parts.clock.unix()):
             keys.add_unknown(digest, now, self.options.refuse_seconds)
             return None
         is_first = keys.get(digest, now) is None
-        entry = keys.add(found[0], found[1], now)
+        entry = keys.add(found[0], now)
         if is_first:  # a change may have come while nobody here knew the key, and its purse was still there
             self.purses.recall_key(entry.purse_key)
         return entry
@@ -431,3 +436,8 @@ class Gateway:
 
 async def _run(coroutine: Coroutine[object, object, None]) -> None:
     await coroutine
+
+
+def _counts(key: ApiKey, customer: Customer, unix: float) -> bool:
+    """Whether the key may be used at all at this time."""
+    return key.is_usable(unix) and customer.disabled_at is None

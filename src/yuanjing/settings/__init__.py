@@ -261,8 +261,9 @@ class Settings(
     """So many retries there may be for each request, so that failures do not make a flood; 0.1 is one for ten."""
     retries_per_second: Annotated[float, Field(ge=0, le=10_000)] = 10.0
     """So many retries a second each gateway process may make beside those, where there are few requests."""
-    breaker: bool = True
-    """Whether a channel that fails is shut for a while; else each request tries it, however often it failed before."""
+    breaker: Literal["live", "all", "off"] = "live"
+    """Which channels are shut for a while when they fail; else each request tries them, however often they failed. What
+    fails on `test` channels is mostly asked for."""
     breaker_failures: Count = 5
     """After so many failures in a row by its own fault a channel is shut: nothing is sent to it but single probes."""
     breaker_failure_share: Share = 0.2
