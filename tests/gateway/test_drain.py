@@ -32,7 +32,7 @@ def test_a_stream_under_way_ends_within_the_drain_time():
         time.sleep(0.4)
         assert r.server._thread.is_alive()
         gate.set()
-        assert client.receive_until(b"0\r\n\r\n").endswith(b"data: [DONE]\n\n\r\n0\r\n\r\n")
+        assert client.receive_until(b"\r\n0\r\n\r\n").endswith(b"data: [DONE]\n\n\r\n0\r\n\r\n")
         assert client.is_at_end()
         stopped(r)
         assert [record.status for record in r.records] == ["completed"]

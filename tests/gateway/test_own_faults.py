@@ -77,7 +77,7 @@ def test_a_request_whose_clock_raises_is_ended_and_its_money_is_free(monkeypatch
         client.receive_until(b'"a"')
         (exchange,) = r.gateway.exchanges
         break_one(monkeypatch, exchange, "_tick_stream")
-        rest = client.receive_until(b"0\r\n\r\n")
+        rest = client.receive_until(b"\r\n0\r\n\r\n")
         assert b"internal_error" in rest
         assert b"[DONE]" not in rest
         assert b"secret" not in rest
@@ -270,7 +270,7 @@ def test_a_broken_spool_cuts_what_runs_and_ends_the_process_when_the_disk_works(
         other.send(post())
         assert other.receive().code == "store_unavailable"
         r.spool.room = 0
-        rest = running.receive_until(b"0\r\n\r\n")
+        rest = running.receive_until(b"\r\n0\r\n\r\n")
         assert b"store_unavailable" in rest
         assert b"[DONE]" not in rest
         assert r.gateway.why_not_ready() == ["the spool cannot be written"]

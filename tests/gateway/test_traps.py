@@ -109,7 +109,7 @@ def test_reading_is_paused_from_the_16th_queued_request_on_only(one):
         client.send(one)
         wait_for(lambda: not connection(r).flow.is_reading)
         gate.set()
-        assert client.receive_until(b"0\r\n\r\n")
+        assert client.receive_until(b"\r\n0\r\n\r\n")
         assert [client.receive().status for _ in range(16)] == [200] * 16
 
 

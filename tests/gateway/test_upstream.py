@@ -378,7 +378,7 @@ def test_a_channel_that_is_gone_keeps_no_connection():
         r.server.node.pending.append((Topic.CATALOG, ""))
         wait_for(lambda: pool.open_count == 1)
         gate.set()
-        assert b"[DONE]" in running.receive_until(b"0\r\n\r\n")
+        assert b"[DONE]" in running.receive_until(b"\r\n0\r\n\r\n")
         wait_for(lambda: pool.open_count == 0)
 
 

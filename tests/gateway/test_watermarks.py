@@ -29,7 +29,7 @@ def test_money_of_a_watermark_that_no_record_replaces_is_not_spent_again(error):
 
         r.spool.append = bad
         gate.set()
-        assert b"store_unavailable" in client.receive_until(b"0\r\n\r\n")
+        assert b"store_unavailable" in client.receive_until(b"\r\n0\r\n\r\n")
         r.wait_over()
         held = sum(r.bank.holds.values())
         assert held - r.gateway.purses.leased_nanos == marked.charge_nanos
@@ -51,7 +51,7 @@ def test_a_bug_after_a_watermark_keeps_its_money(monkeypatch):
             tick(self, *arguments)
 
         monkeypatch.setattr(Exchange, "_tick_stream", breaks)
-        assert b"internal_error" in client.receive_until(b"0\r\n\r\n")
+        assert b"internal_error" in client.receive_until(b"\r\n0\r\n\r\n")
         gate.set()
         r.wait_over()
         (marked,) = r.spool.watermarks.values()
