@@ -14,6 +14,7 @@ from yuanjing.domain.dialects import Dialect
 from yuanjing.domain.money import Book
 from yuanjing.domain.videos import TaskStep
 from yuanjing.gateway import metrics as gateway_metrics
+from yuanjing.gateway.health import FailedTry
 from yuanjing.gateway.options import GatewayOptions
 from yuanjing.gateway.runtime import Gateway, GatewayParts
 from yuanjing.kit.clock import ManualClock, SystemClock
@@ -145,8 +146,8 @@ async def test_a_gateway_tells_what_it_counted(tmp_path: Path) -> None:
     state.attempts, state.in_flight, state.pool.connects = 5, 1, 3
     assert not published(tmp_path, gateway_metrics.collect(gateway))["yuanjing_channel_success_age_seconds"].samples
     state.health.succeeded_at = gateway.now() - 60
-    state.health.failed("silence", gateway.now() - 1, 1)
-    state.health.failed("provider_auth", gateway.now(), 2)
+    state.health.failed(FailedTry(kind="silence", tried_at=0.0, ended=1), gateway.now() - 1)
+    state.health.failed(FailedTry(kind="provider_auth", is_sure=True, tried_at=0.0, ended=2), gateway.now())
     families = published(tmp_path, gateway_metrics.collect(gateway))
     requests = families["yuanjing_requests"]
     assert value(requests, dialect="openai", status="200") == 7

@@ -1,10 +1,28 @@
 """Channels that fail are passed over, and come back by themselves (issues of routing in docs/concepts/routing.md)."""
 
+import threading
 import time
 
 from tests.support.rawclient import post
 from tests.support.rig import rig, wait_for
-from tests.support.upstream import RawUpstream, Request, echo, error, forever, plain
+from tests.support.upstream import (
+    DONE,
+    END,
+    STREAM_HEAD,
+    RawUpstream,
+    Request,
+    chunk,
+    close,
+    echo,
+    error,
+    event,
+    forever,
+    plain,
+    request,
+    send,
+    usage_event,
+    wait,
+)
 
 
 class Switch:
@@ -42,13 +60,35 @@ def test_a_dead_channel_is_passed_over_and_taken_again_when_it_lives():
 def test_where_all_are_shut_one_is_told_at_once_when_to_come_again():
     with rig(upstreams=[RawUpstream([forever(error(b"500 X"))])], breaker_pause_seconds=30.0) as r:
         client = r.client()
-        assert {ask(client).status for _ in range(5)} == {503}
+        assert {ask(client).status for _ in range(20)} == {503}
         asked = len(r.upstream.requests)
         answer = ask(client)
         assert (answer.status, answer.code) == (503, "provider_unavailable")
         assert answer.headers[b"retry-after"] == b"4", "the longest pause"
-        assert len(r.upstream.requests) == asked == 5
+        assert len(r.upstream.requests) == asked == 20
         assert not r.records
+
+
+def test_the_beginning_of_an_answer_opens_a_channel():
+    """A long answer is not waited for to its end."""
+    gate = threading.Event()
+    fails = [request, send(error(b"503 X")), close]
+    begins = [
+        request,
+        send(STREAM_HEAD + chunk(event("well again"))),
+        wait(gate),
+        send(chunk(usage_event() + DONE) + END),
+    ]
+    with rig(*[fails] * 20, begins, breaker_pause_seconds=0.1, breaker_pause_seconds_max=0.1) as r:
+        client = r.client()
+        assert {ask(client).status for _ in range(20)} == {503}
+        assert r.channel().health.shut_until
+        wait_for(lambda: r.channel().health.may_try(r.gateway.now()) or time.sleep(0.02))
+        time.sleep(0.12)
+        client.send(post(stream=True))
+        wait_for(lambda: not r.channel().health.shut_until)
+        gate.set()
+        assert client.receive().status == 200
 
 
 def test_a_refused_credential_shuts_a_channel_at_once():
@@ -58,6 +98,16 @@ def test_a_refused_credential_shuts_a_channel_at_once():
         assert {ask(client).text for _ in range(10)} == {"second"}
         assert switch.asked == 1
         assert r.channel(1).health.reason == "provider_auth"
+
+
+def test_words_that_a_request_may_have_provoked_shut_nothing():
+    """Else one customer could shut every channel of a model for all others."""
+    switch = Switch(error(b"400 X", "Invalid value: 'sk-a'. Supported values are: low, high"))
+    with rig(upstreams=[RawUpstream([forever(switch)]), RawUpstream([forever(plain("second"))])]) as r:
+        client = r.client()
+        assert {ask(client).text for _ in range(12)} == {"second"}
+        assert switch.asked == 12
+        assert not r.channel(1).health.shut_until
 
 
 def test_what_is_wrong_with_a_request_does_not_shut_a_channel():

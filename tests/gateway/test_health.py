@@ -1,12 +1,15 @@
 """When a channel is shut, when it is probed, and how many retries there may be."""
 
+import random
 from dataclasses import replace
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from yuanjing.domain.money import Book
-from yuanjing.gateway.health import ChannelHealth, RetryBudget
+from yuanjing.gateway.health import ChannelHealth, FailedTry, RetryBudget
 from yuanjing.gateway.options import GatewayOptions
 
 OPTIONS = GatewayOptions()
@@ -17,95 +20,131 @@ def health(**changes: object) -> ChannelHealth:
     return ChannelHealth(replace(OPTIONS, **changes), Book.LIVE)
 
 
+def failed(  # a try's facts, each by its name
+    one: ChannelHealth,
+    now: float,
+    kind: str = KIND,
+    *,
+    ended: int = 1,
+    tried_at: float | None = None,
+    has_other: bool = True,
+    **more: Any,
+) -> bool:
+    tried = now if tried_at is None else tried_at
+    return one.failed(FailedTry(kind=kind, tried_at=tried, ended=ended, has_other=has_other, **more), now)
+
+
 def test_failures_in_a_row_shut_it_and_an_answer_between_starts_anew():
     one = health()
-    assert not any(one.failed(KIND, 1.0, n) for n in range(1, 5))
+    assert not any(failed(one, 1.0, ended=n) for n in range(1, 5))
     one.answered(1.5)
-    assert not any(one.failed(KIND, 2.0, n) for n in range(6, 10))
+    assert not any(failed(one, 2.0, ended=n) for n in range(6, 10))
     assert one.may_try(2.0)
-    assert one.failed(KIND, 2.0, 10)
+    assert failed(one, 2.0, ended=10)
     assert not one.may_try(2.0)
+
+
+def test_one_that_has_no_other_beside_it_is_shut_later():
+    one = health()
+    found = [failed(one, 1.0, ended=n, has_other=False) for n in range(1, 21)]
+    assert found == [False] * 19 + [True]
 
 
 def test_what_fails_in_the_sandbox_was_asked_for():
     live, test = (ChannelHealth(OPTIONS, book) for book in (Book.LIVE, Book.TEST))
     for n in range(1, 6):
-        assert (live.failed(KIND, 1.0, n), test.failed(KIND, 1.0, n)) == (n == 5, False)
+        assert (failed(live, 1.0, ended=n), failed(test, 1.0, ended=n)) == (n == 5, False)
     assert test.may_try(1.0)
     of_all, of_none = (ChannelHealth(replace(OPTIONS, breaker=which), Book.TEST) for which in ("all", "off"))
-    assert (of_all.failed("provider_auth", 1.0, 1), of_none.failed("provider_auth", 1.0, 1)) == (True, False)
+    assert (failed(of_all, 1.0, "provider_auth", is_sure=True), failed(of_none, 1.0, is_sure=True)) == (True, False)
 
 
-def test_a_share_of_failures_shuts_it_although_others_succeed_between():
-    one, ended = health(), 0
-    for ended in range(1, 100):
-        if ended % 4:
-            one.answered(ended * 0.01)
-        elif one.failed(KIND, ended * 0.01, ended):
-            break
-    assert 19 <= ended <= 28
-
-
-def test_a_few_failures_among_many_answers_do_not():
-    one = health()
-    for ended in range(1, 2000):
-        if ended % 10:
-            one.answered(ended * 0.01)
+def served(share: float, *, has_other: bool) -> float:
+    """Of so many failures at random, the share of requests that went to the channel."""
+    one, choose, sent = health(), random.Random(7), 0  # noqa: S311  # a case can be had again
+    for n in range(20_000):
+        now = n / 200
+        if not one.may_try(now):
+            continue
+        sent += 1
+        if choose.random() < share:
+            failed(one, now, ended=sent, has_other=has_other)
         else:
-            assert not one.failed(KIND, ended * 0.01, ended)
+            one.answered(now)
+    return sent / 20_000
+
+
+def test_failures_at_random_shut_it_only_if_another_one_is_there_and_they_are_many():
+    assert served(0.05, has_other=True) > 0.99
+    assert served(0.35, has_other=True) < 0.3
+    assert served(0.2, has_other=False) > 0.999
 
 
 def test_it_is_probed_by_one_at_a_time_ever_later_and_opened_by_an_answer():
     one, now, times = health(breaker_failures=1), 0.0, []
-    one.failed(KIND, now, 1)
+    failed(one, now)
     while now < 20:
         now += 0.01
         if one.may_try(now):
             assert not one.may_try(now), "one probe"
             times.append(now)
-            one.failed(KIND, now, 2)
+            failed(one, now)
     gaps = [round(b - a, 1) for a, b in zip([0.0, *times], times, strict=False)]
     assert gaps == [1.0, 2.0, 4.0, 4.0, 4.0, 4.0]
     assert one.may_try(one.shut_until)
     one.answered(now)
     assert all(one.may_try(now) for _ in range(9))
-    one.failed(KIND, now, 3)
+    failed(one, now)
     assert one.shut_until == now + OPTIONS.breaker_pause_seconds, "the pauses begin anew"
 
 
 def test_a_probe_that_hangs_does_not_keep_the_next_from_going():
     one = health(breaker_failures=1)
-    one.failed(KIND, 0.0, 1)
+    failed(one, 0.0)
     assert one.may_try(1.0)
     assert not one.may_try(1.9)
     assert one.may_try(2.0)
 
 
-def test_what_was_under_way_when_it_was_shut_makes_the_pause_no_longer():
+def test_what_was_under_way_when_it_was_shut_tells_nothing():
     one = health()
     for n in range(1, 50):
-        one.failed(KIND, 0.5, n)
+        failed(one, 0.5, ended=n, tried_at=0.1)
     assert one.shut_until == 0.5 + OPTIONS.breaker_pause_seconds
+    one.answered(0.4)
+    assert not one.may_try(1.0), "an answer to what was asked before"
+    assert one.may_try(1.5)
+    failed(one, 1.6, tried_at=0.2)
+    assert one.shut_until == 1.5 + OPTIONS.breaker_pause_seconds, "no failure of the probe"
+    one.answered(1.5)
+    assert one.may_try(1.6)
 
 
 def test_a_refused_credential_shuts_it_at_once_and_for_longer():
     one, now = health(), 0.0
-    assert one.failed("provider_auth", now, 1)
+    assert failed(one, now, "provider_auth", is_sure=True)
     pauses = []
     for _ in range(7):
         pauses.append(one.shut_until - now)
         now = one.shut_until
         assert one.may_try(now)
-        one.failed("provider_balance", now, 2)
+        failed(one, now, "provider_balance", is_sure=True)
     assert pauses == [10, 20, 40, 80, 160, 300, 300]
+
+
+@pytest.mark.parametrize("kind", ["provider_auth", "provider_balance", "model_missing"])
+def test_what_may_be_about_one_model_or_provoked_by_one_request_keeps_nobody_else_away(kind: str):
+    one = health()
+    assert not any(failed(one, 1.0, kind, ended=n) for n in range(1, 100))
+    assert one.may_try(1.0)
 
 
 def test_how_long_a_provider_asks_us_to_stay_away_is_obeyed():
     one = health()
-    assert one.failed("rate_limited", 0.0, 1, 7)
+    assert failed(one, 0.0, "rate_limited", wait_seconds=7)
     assert not one.may_try(6.9)
     assert one.may_try(7.0)
-    one.failed("rate_limited", 7.0, 2, 0)
+    failed(one, 7.0, "rate_limited", wait_seconds=0)
     assert one.shut_until == 8.0, "nobody is asked more often than once a second"
 
 
@@ -130,7 +169,8 @@ def test_whatever_happens_it_is_tried_again_in_bounded_time_and_an_answer_opens_
         elif what == "try":
             one.may_try(now)
         else:
-            one.failed(what, now, ended, wait if what == "rate_limited" else None)
+            is_sure, wait_seconds = what == "provider_auth", wait if what == "rate_limited" else None
+            failed(one, now, what, ended=ended, is_sure=is_sure, wait_seconds=wait_seconds)
         assert one.shut_until - now <= max(OPTIONS.refused_pause_seconds_max, 60)
     assert one.may_try(max(now, one.shut_until))
     one.answered(now)

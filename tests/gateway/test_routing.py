@@ -10,7 +10,7 @@ import pytest
 from yuanjing.domain.money import Book
 from yuanjing.gateway import routing
 from yuanjing.gateway.directory import Route
-from yuanjing.gateway.health import ChannelHealth
+from yuanjing.gateway.health import ChannelHealth, FailedTry
 from yuanjing.gateway.options import GatewayOptions
 
 NOW = 1000.0
@@ -63,10 +63,11 @@ def test_weight_shares_within_one_priority():
 def test_a_channel_that_fails_gets_less_until_it_has_not_failed_for_a_while():
     given, choose = routes(("a", 0, 100), ("b", 0, 100)), seeded(3)
     ailing = given[0].channel
-    for n in range(4):
-        ailing.health.failed("unavailable", NOW, n + 1)
+    for n in range(5):
+        failure = FailedTry(kind="unavailable", tried_at=NOW, ended=n + 1, has_other=True)
+        ailing.health.failed(failure, NOW)
         ailing.health.answered(NOW)
-    ailing.ended = 5
+    ailing.ended = 6
     assert 100 < Counter(order(given, choose)[0] for _ in range(2000))["a"] < 500
     later = Counter(routing.order_routes(given, choose, NOW + 60)[0].channel.name for _ in range(2000))
     assert 900 < later["a"] < 1100

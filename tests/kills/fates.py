@@ -13,6 +13,7 @@ from tests.kills.machines import Machine
 PAUSE_SECONDS = (7.0, 10.0)
 """Longer than a silent gateway is waited for, and than a worker's claim on a video lasts."""
 SHORT_PAUSE_SECONDS = (0.3, 2.5)
+_ZOMBIE_SECONDS = 12.0
 _RESTART_SECONDS = 90.0
 _AGE_SECONDS = 3.0
 _WORKER_SHARE = 0.3
@@ -30,6 +31,8 @@ class Fates:
         """One of each role is paused at a time, so that the other machine's goes on."""
         self._deeds = [*["kill"] * kills, *["pause"] * pauses]
         self._random.shuffle(self._deeds)
+        self._zombie: int | None = None
+        """The first that is paused: a gateway, for long, and nobody kills it; so that one is taken over and wakes."""
 
     async def run(self, progress: Callable[[], float]) -> None:
         """Until all is done; `progress` tells how much of the work is, from 0 to 1."""
@@ -40,18 +43,20 @@ class Fates:
                 while progress() < moment:  # noqa: ASYNC110  # what the load has done tells nobody
                     await asyncio.sleep(0.02)
                 role = "worker" if self._random.random() < _WORKER_SHARE else "gateway"
+                self.done["while there was load"] += progress() < 1.0
                 if deed == "kill":
                     await self._kill(role)
                 else:
-                    group.create_task(self._pause(role))
+                    is_first = self._deeds.index("pause") == number
+                    group.create_task(self._pause("gateway" if is_first else role, is_first=is_first))
 
     async def _victim(self, role: str) -> int:
         """One of the role's processes that has worked for a while: who dies at once is started later and later."""
         async with asyncio.timeout(_RESTART_SECONDS):
             while True:
                 pids = [pid for machine in self._machines for pid in machine.pids(role, seconds=_AGE_SECONDS)]
-                if pids:
-                    return self._random.choice(sorted(pids))
+                if pids := sorted(set(pids) - {self._zombie}):
+                    return self._random.choice(pids)
                 await asyncio.sleep(0.1)
 
     async def _kill(self, role: str) -> None:
@@ -60,11 +65,14 @@ class Fates:
             os.kill(pid, signal.SIGKILL)
             self.done[f"killed {role}"] += 1
 
-    async def _pause(self, role: str) -> None:
+    async def _pause(self, role: str, *, is_first: bool) -> None:
         """A kill may come in between, and ends it."""
-        seconds = self._random.uniform(*(PAUSE_SECONDS if self._random.random() < _LONG_SHARE else SHORT_PAUSE_SECONDS))
+        is_long = self._random.random() < _LONG_SHARE
+        seconds = self._random.uniform(*(PAUSE_SECONDS if is_long else SHORT_PAUSE_SECONDS))
+        seconds = _ZOMBIE_SECONDS if is_first else seconds
         async with self._alone[role]:
             pid = await self._victim(role)
+            self._zombie = pid if is_first else self._zombie
             try:
                 os.kill(pid, signal.SIGSTOP)
                 self.done[f"paused {role}"] += 1

@@ -25,6 +25,7 @@ from tests.support.postgres import PostgresServer
 from yuanjing.bootstrap.services import Services
 
 _GIVE_SECONDS = 0.4
+_FENCED = "this node was taken over; it stops"
 _VIDEOS_AT_ONCE = 64
 """Each is asked about every second, by its customer and by a worker; the simulated provider is one process."""
 
@@ -126,6 +127,7 @@ async def _play(plan: Plan, stage: _Stage, stack: contextlib.ExitStack, reader: 
     outcome.wrong += [f"verify: {breach}" for breach in machines[0].run("verify")["breaches"]]  # type: ignore[union-attr]
     outcome.wrong += [f"{one.name} ended with {code}" for one in machines if (code := one.stop())]
     outcome.wrong += [line for one in machines for line in one.log().splitlines() if "Traceback" in line]
+    outcome.figures["fenced"] = sum(one.log().count(_FENCED) for one in machines)
     times = {"start": ready - began, "load": loaded - ready, "quiet": quiet - loaded, "check": checked - quiet}
     times["verify and stop"] = time.monotonic() - checked
     outcome.figures["seconds"] = {name: round(seconds, 1) for name, seconds in times.items()}

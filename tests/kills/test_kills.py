@@ -43,6 +43,8 @@ def test_nothing_is_lost_or_charged_twice_while_processes_are_killed_and_paused(
     figures = play(plan, folder, server)
     assert int(str(figures["operations"])) >= plan.operations + plan.videos
     assert (count(figures, "killed"), count(figures, "paused")) == (10, 3)
+    assert int(str(figures["while there was load"])) >= 10
+    assert figures["fenced"], "no process woke after its node was taken over"
     assert figures["replayed"], "nobody asked again for an answer that was made"
     assert figures["refused for money"], "nobody ran out of money"
 
@@ -53,6 +55,8 @@ def test_the_same_a_million_times(folder, server):
     figures = play(plan, folder, server)
     assert int(str(figures["operations"])) >= plan.operations + plan.videos
     assert (count(figures, "killed"), count(figures, "paused")) == (100, 30)
+    assert int(str(figures["while there was load"])) >= 120
+    assert int(str(figures["fenced"])) >= 10
 
 
 @pytest.mark.soak

@@ -26,14 +26,17 @@ _SYNCS = (Kind.SYNC_BEGIN, Kind.SYNC_END)
 
 MUTANTS: dict[str, tuple[Filter, str]] = {
     "spools are not synced": (lambda e: not (e.kind in _SYNCS and e.path.startswith("spool/")), "was told to cost"),
-    "the database is not synced": (lambda e: not (e.kind in _SYNCS and e.path.startswith("yuanjing.db")), "was told"),
+    "the database is not synced": (
+        lambda e: not (e.kind in _SYNCS and e.path.startswith("yuanjing.db")),
+        "its file is damaged",
+    ),
     "the folder of spools is not synced": (
         lambda e: not (e.kind is Kind.SYNC_FOLDER and e.path == "spool"),
         "was told to cost",
     ),
     "the folder of secrets is not synced": (
         lambda e: not (e.kind is Kind.SYNC_FOLDER and e.path == "secrets"),
-        "is another one",
+        "was made with it",
     ),
 }
 """What a product would do to the disk that lacks a safeguard, and what is then found. `synchronous=OFF` is the second.

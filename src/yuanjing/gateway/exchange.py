@@ -22,7 +22,7 @@ from yuanjing.gateway.directory import ChannelState, Directory, KeyEntry, OfferE
 from yuanjing.gateway.options import GatewayOptions
 from yuanjing.gateway.purse import Purse
 from yuanjing.gateway.request import ChatRequest
-from yuanjing.gateway.routing import Failure, all_shut, timed_out
+from yuanjing.gateway.routing import Failure, all_shut, may_one, tell_health, timed_out
 from yuanjing.gateway.translate.llmage_openai import LlmageAnswer
 from yuanjing.gateway.translate.openai_openai import OpenAIAnswer
 from yuanjing.gateway.translate.wire import AnswerContext
@@ -246,6 +246,10 @@ class Exchange(ChargedConversation):
     def _first_byte(self, now: float) -> None:
         seconds = now - self._t0
         self._first_byte_ms = int(seconds * 1000)
+        assert self._attempt is not None
+        health = self._attempt.route.channel.health
+        if health.in_row or health.shut_until:
+            health.answered(self._tried_at)
         self._services.counters.first_byte.observe(seconds)
 
     def on_attempt_done(self, output: bytes, body: bytes) -> None:
@@ -255,11 +259,7 @@ class Exchange(ChargedConversation):
         assert attempt is not None
         self._leave_channel()
         now = self._done_at = self._services.now()
-        health = attempt.route.channel.health
-        health.succeeded_at = now
-        health.in_row = 0
-        if health.shut_until:
-            health.open()
+        attempt.route.channel.health.succeeded_at = now
         if self.state == State.SENT:
             self._first_byte(now)
         if self._is_detached and self.held_claim is None:
@@ -284,11 +284,6 @@ class Exchange(ChargedConversation):
         now = self._services.now()
         self._leave_channel()
         self._services.counters.attempts_failed[(channel.id, failure.kind)] += 1
-        if failure.is_of_channel:
-            is_shut = channel.health.failed(failure.kind, now, channel.ended, failure.retry_after_seconds)
-            self._services.note_channel(channel.id, failure.kind, now, is_shut=is_shut)
-        elif failure.is_answer:
-            channel.health.answered(now)
         # A kept connection that the provider was just closing: it never saw the request. Later it may have.
         is_unseen = attempt.is_stale and now - self._tried_at < self._services.options.upstream_stale_seconds
         if is_unseen and not self._retried_stale and not self._is_detached:
@@ -296,7 +291,12 @@ class Exchange(ChargedConversation):
             self._attempts -= 1
             channel.pool.close_idle(0.0)  # whatever ended this one has ended those that were idle with it
             self._try_on(attempt.route)
-        elif self._is_detached and not attempt.is_accepted:
+            return
+        if not self._is_paused:  # a provider that is held back by us may give up
+            is_shut = tell_health(failure, channel, now, self._tried_at, has_other=self._next < len(self._routes))
+            if failure.is_of_channel:
+                self._services.note_channel(channel.id, failure.kind, now, is_shut=is_shut)
+        if self._is_detached and not attempt.is_accepted:
             self._release()
             self._end()
         elif self._may_retry(attempt, failure) and self._try():
@@ -318,7 +318,8 @@ class Exchange(ChargedConversation):
         if attempt.has_output or self._is_detached or not failure.is_retryable:
             return False
         is_next = self._next < len(self._routes) and self._attempts <= services.options.retries_max
-        return is_next and services.now() < self._deadline and services.may_retry()
+        now = services.now()
+        return is_next and now < self._deadline and may_one(self._routes, self._next, now) and services.may_retry()
 
     def _leave_channel(self) -> None:
         channel, self._channel = self._channel, None

@@ -13,7 +13,8 @@ from typing import cast
 
 import msgspec
 
-from yuanjing.gateway.directory import Route
+from yuanjing.gateway.directory import ChannelState, Route
+from yuanjing.gateway.health import FailedTry
 
 _BAD_REQUEST = 400
 _SERVER_ERROR = 500
@@ -32,6 +33,8 @@ class Failure:
     is_retryable: bool
     retry_after_seconds: int | None = None
     param: str | None = None
+    is_sure: bool = False
+    """The status itself says so, not words that a request may have provoked."""
 
     @property
     def is_of_channel(self) -> bool:
@@ -45,7 +48,7 @@ class Failure:
 
 
 _ANSWERED = frozenset({"invalid_input", "moderated", "too_long"})
-_NOT_OF_CHANNEL = _ANSWERED | {"saturated", "stopping", "shut"}
+_NOT_OF_CHANNEL = _ANSWERED | {"saturated", "stopping", "shut", "total time"}
 _UNAVAILABLE_TEXT = "The provider is temporarily unavailable; try again in a moment"
 _MODERATED_TEXT = "The provider's content policy refused this content; change the request"
 _WAIT_SECONDS_MAX = 60
@@ -98,6 +101,7 @@ _LENGTH_WORDS = (
     "exceeded max context length",
 )
 """OpenAI; vLLM and DeepSeek; DashScope; Ark; Moonshot; Ollama."""
+_SURE_STATUSES = (401, 402)
 _HIDDEN_STATUSES = {
     401: "provider_auth",
     402: "provider_balance",
@@ -156,6 +160,31 @@ def pause_of(routes: Sequence[Route], now: float) -> int:
     """The seconds, from 1, until one of these channels, which are all shut, may be tried again."""
     wait = min(route.channel.health.shut_until for route in routes) - now
     return max(1, min(math.ceil(wait), _WAIT_SECONDS_MAX))
+
+
+def tell_health(failure: Failure, channel: ChannelState, now: float, tried_at: float, *, has_other: bool) -> bool:
+    """Let the channel's health know how a try has ended; whether that has shut it.
+
+    `has_other`: another channel of the model comes after this one.
+    """
+    if failure.is_answer:
+        channel.health.answered(tried_at)
+    if not failure.is_of_channel:
+        return False
+    failed = FailedTry(
+        kind=failure.kind,
+        is_sure=failure.is_sure,
+        tried_at=tried_at,
+        ended=channel.ended,
+        has_other=has_other,
+        wait_seconds=failure.retry_after_seconds,
+    )
+    return channel.health.failed(failed, now)
+
+
+def may_one(routes: Sequence[Route], begin: int, now: float) -> bool:
+    """Whether one of the routes from `begin` on may be tried now; no probe goes by asking."""
+    return any(routes[i].channel.health.shut_until <= now for i in range(begin, len(routes)))
 
 
 def all_shut(routes: Sequence[Route], now: float) -> Failure:
@@ -230,7 +259,9 @@ def _classify(status: int, error: _ErrorObject, wait: int | None) -> Failure:
     is_moderated = any(word in words for word in _MODERATION_WORDS)
     kind = _hidden_kind(status, error)
     if kind is not None and not (is_moderated and kind == "unavailable"):
-        return _hidden(kind, wait if kind in ("rate_limited", "unavailable") else None)
+        return _hidden(
+            kind, wait if kind in ("rate_limited", "unavailable") else None, is_sure=status in _SURE_STATUSES
+        )
     if is_moderated:
         return _shown("content_policy_violation", _MODERATED_TEXT, "moderated")
     param = error.param if isinstance(error.param, str) else None
@@ -255,10 +286,15 @@ def _hidden_kind(status: int, error: _ErrorObject) -> str | None:
     return "unavailable" if status >= _SERVER_ERROR or status < _BAD_REQUEST else None
 
 
-def _hidden(kind: str, wait: int | None) -> Failure:
+def _hidden(kind: str, wait: int | None, *, is_sure: bool) -> Failure:
     """The provider's own trouble: another channel may do better, and the customer is told no more than that."""
     return Failure(
-        code="provider_unavailable", message=_UNAVAILABLE_TEXT, kind=kind, is_retryable=True, retry_after_seconds=wait
+        code="provider_unavailable",
+        message=_UNAVAILABLE_TEXT,
+        kind=kind,
+        is_retryable=True,
+        retry_after_seconds=wait,
+        is_sure=is_sure,
     )
 
 

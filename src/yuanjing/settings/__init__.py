@@ -265,9 +265,10 @@ class Settings(
     """Which channels are shut for a while when they fail; else each request tries them, however often they failed. What
     fails on `test` channels is mostly asked for."""
     breaker_failures: Count = 5
-    """After so many failures in a row by its own fault a channel is shut: nothing is sent to it but single probes."""
+    """After so many failures in a row by its own fault a channel is shut: nothing is sent to it but single probes. One
+    after which no other serves the model is shut after four times as many."""
     breaker_failure_share: Share = 0.2
-    """The same if this share of its requests failed within `YUANJING_BREAKER_WINDOW_SECONDS`."""
+    """The same if this share of its requests failed in `YUANJING_BREAKER_WINDOW_SECONDS` and another one follows."""
     breaker_tries_min: Count = 20
     """So many requests have to have ended in that time for their share to count."""
     breaker_window_seconds: Seconds = 10.0
