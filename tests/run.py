@@ -297,7 +297,7 @@ def run_all(runner: Runner) -> None:
     """Every check, then every test."""
     runner.run_pairs([*static_steps(), *console_steps(runner.folder)])
     say("...   tests, some minutes")
-    parallel = ("-m", "not soak", "-n", "3", "--dist", "worksteal")
+    parallel = ("-m", "not soak", "-n", "4", "--dist", "worksteal")
     data = {"COVERAGE_FILE": str(runner.folder / "coverage")}
     measured = {**data, "COVERAGE_PROCESS_START": str(ROOT / "tests" / "coverage_domain.toml")}
     longest = _TESTS_SECONDS
@@ -322,7 +322,7 @@ def run_soak(runner: Runner) -> None:
     """What takes longer than `all` may."""
     data = {"COVERAGE_FILE": str(runner.folder / "coverage")}
     measured = {**data, "COVERAGE_PROCESS_START": str(ROOT / "pyproject.toml")}
-    parallel = ("-m", "not soak", "-n", "3", "--dist", "worksteal", f"--ignore={PAGES}")
+    parallel = ("-m", "not soak", "-n", "4", "--dist", "worksteal", f"--ignore={PAGES}")
     runner.run(pytest_step("tests", runner.folder, *parallel, seconds_max=_TESTS_SECONDS, environment=measured))
     report_coverage(runner, data, "src/yuanjing/", WHOLE_FLOOR)
     runner.run(pytest_step("soak", runner.folder, "-m", "soak", "--timeout=0", seconds_max=_SOAK_SECONDS))
