@@ -52,7 +52,6 @@ STEADY = (
     "tests.power.",
     "tests.simulation.",
     "tests.e2e.test_backup",
-    "tests.e2e.test_clock",
     "tests.e2e.test_crashes",
     "tests.e2e.test_idempotency",
     "tests.e2e.test_late_spool",

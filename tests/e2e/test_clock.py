@@ -48,8 +48,15 @@ def platform(tmp_path: Path, clock: TurnedClock) -> Iterator[Platform]:
 
 def takings(platform: Platform) -> float:
     """How many lives of nodes were ended by the worker."""
-    text = httpx2.get(f"{platform.url}/metrics", trust_env=False).text
-    (line,) = (line for line in text.splitlines() if line.startswith("yuanjing_worker_take_overs_total{"))
+    lines: list[str] = []
+
+    def look() -> list[str]:
+        text = httpx2.get(f"{platform.url}/metrics", trust_env=False).text
+        lines[:] = [line for line in text.splitlines() if line.startswith("yuanjing_worker_take_overs_total{")]
+        return lines
+
+    wait_until(look, 20)  # samples that seem old by a clock that has just jumped are not shown
+    (line,) = lines
     return float(line.rpartition(" ")[2])
 
 
