@@ -186,7 +186,9 @@ class Load:
             return
         nanos = int(cost[1]) * NANOS_PER_YUAN + int((cost[2] or b"").ljust(9, b"0"))
         if int(call[1]) != operation or tokens != wish.tokens or nanos != wish.charge_nanos:
-            self.fail(f"op-{operation}: a wrong answer, {nanos} for {wish}: {body!r}")
+            found = f"op-{int(call[1])}, tokens {tokens}, {nanos} nano-yuan"
+            expected = f"op-{operation}, tokens {wish.tokens}, {wish.charge_nanos} nano-yuan"
+            self.fail(f"a wrong answer: {found} and not {expected}: {head!r} {body!r}")
         seen.whole[operation] = (usage_id[1].decode(), int(call[2]), nanos)
         if _REPLAYED in head:
             seen.replayed.add(operation)

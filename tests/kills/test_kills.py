@@ -29,7 +29,7 @@ def play(plan: Plan, folder: Path, server: PostgresServer | None) -> dict[str, o
     """Run it; nothing may be wrong. The figures are shown with a failure, or with `-s`."""
     outcome = run(plan, folder, server)
     print(plan, json.dumps(outcome.figures))  # noqa: T201  # see above
-    assert outcome.wrong == [], plan
+    assert not outcome.wrong, "\n".join([str(plan), *outcome.wrong])
     return outcome.figures
 
 
