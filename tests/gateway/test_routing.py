@@ -46,7 +46,7 @@ def seeded(seed):
 
 
 def order(given, choose):
-    return "".join(r.channel.name for r in routing.order_routes(given, choose, NOW))
+    return "".join(r.channel.name for r in routing.order_routes(given, choose, lambda: NOW))
 
 
 def test_priority_comes_first():
@@ -69,7 +69,7 @@ def test_a_channel_that_fails_gets_less_until_it_has_not_failed_for_a_while():
         ailing.health.answered(NOW)
     ailing.ended = 6
     assert 100 < Counter(order(given, choose)[0] for _ in range(2000))["a"] < 500
-    later = Counter(routing.order_routes(given, choose, NOW + 60)[0].channel.name for _ in range(2000))
+    later = Counter(routing.order_routes(given, choose, lambda: NOW + 60)[0].channel.name for _ in range(2000))
     assert 900 < later["a"] < 1100
 
 

@@ -116,7 +116,7 @@ def admit_key(gateway: Services, exchange: Exchange, key: KeyEntry) -> None:
         refuse_often(gateway, exchange, key)
         return
     exchange.estimated_tokens = tokens
-    exchange.take(key, request, offer, price, order_routes(offer.routes[key.book_name], gateway.random, gateway.now()))
+    exchange.take(key, request, offer, price, order_routes(offer.routes[key.book_name], gateway.random, gateway.now))
     exchange.usage_id = exchange.usage_id or gateway.new_id()
     exchange.started_at = wall
     reserve(gateway, exchange, None, _CLAMP_ROUNDS)

@@ -98,7 +98,7 @@ class ChannelHealth:
             self._failures = 0
             self._window_at = float("-inf")
 
-    def failed(self, failed: "FailedTry", now: float) -> bool:
+    def failed(self, failed: FailedTry, now: float) -> bool:
         """It has failed; whether that has shut it. What was under way when it was shut does not count."""
         self.failures += 1
         self.failed_at = now
@@ -118,7 +118,7 @@ class ChannelHealth:
             self._shut(failed.kind, now, options.breaker_pause_seconds, options.breaker_pause_seconds_max)
         return was_open and self.shut_until > 0.0
 
-    def _is_too_much(self, failed: "FailedTry", now: float) -> bool:
+    def _is_too_much(self, failed: FailedTry, now: float) -> bool:
         """What begins a time that is counted is not of it: else each would begin with a failure."""
         options = self._options
         if now - self._window_at > options.breaker_window_seconds:

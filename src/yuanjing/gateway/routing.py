@@ -7,7 +7,7 @@ request. Channels that are shut are passed over (see `health`).
 import math
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -142,10 +142,11 @@ _decode_answer = msgspec.json.Decoder(_ErrorAnswer).decode
 _decode_any = msgspec.json.Decoder().decode
 
 
-def order_routes(routes: tuple[Route, ...], choose: random.Random, now: float) -> Sequence[Route]:
+def order_routes(routes: tuple[Route, ...], choose: random.Random, clock: Callable[[], float]) -> Sequence[Route]:
     """The routes in the order in which to try them: by priority, within one a shuffle by weight and health."""
     if len(routes) == 1:
         return routes
+    now = clock()
     keyed = [(r.channel.priority, -(choose.random() ** (1.0 / _weight(r, now))), i) for i, r in enumerate(routes)]
     keyed.sort()
     return [routes[i] for _, _, i in keyed]
@@ -154,12 +155,6 @@ def order_routes(routes: tuple[Route, ...], choose: random.Random, now: float) -
 def _weight(route: Route, now: float) -> float:
     channel = route.channel
     return max(1, channel.weight) * channel.health.weight(now, channel.ended)
-
-
-def pause_of(routes: Sequence[Route], now: float) -> int:
-    """The seconds, from 1, until one of these channels, which are all shut, may be tried again."""
-    wait = min(route.channel.health.shut_until for route in routes) - now
-    return max(1, min(math.ceil(wait), _WAIT_SECONDS_MAX))
 
 
 def tell_health(failure: Failure, channel: ChannelState, now: float, tried_at: float, *, has_other: bool) -> bool:
@@ -188,13 +183,14 @@ def may_one(routes: Sequence[Route], begin: int, now: float) -> bool:
 
 
 def all_shut(routes: Sequence[Route], now: float) -> Failure:
-    """No channel of the model takes a request at the moment."""
+    """No channel of the model takes a request before the first of them may be tried again."""
+    wait = min(route.channel.health.shut_until for route in routes) - now
     return Failure(
         code="provider_unavailable",
         message=_UNAVAILABLE_TEXT,
         kind="shut",
         is_retryable=False,
-        retry_after_seconds=pause_of(routes, now),
+        retry_after_seconds=max(1, min(math.ceil(wait), _WAIT_SECONDS_MAX)),
     )
 
 
