@@ -71,7 +71,7 @@ class Load:
         self._target = 0
         self._parked: list[tuple[float, int]] = []
         self._tries: Counter[int] = Counter()
-        self._idle: list[Connection] = []
+        self._idle: dict[Connection, None] = {}
         self._loop = asyncio.get_running_loop()
         self.over = asyncio.Event()
 
@@ -98,8 +98,12 @@ class Load:
                 self.fail(f"only {len(self.seen.whole)} operations were answered in time")
             for one in all_:
                 one.tick(now)
-            while self._idle and self._is_due(now):
-                self._idle.pop().go_on()
+            self.wake(now)
+
+    def wake(self, now: float) -> None:
+        """Those who had nothing to ask for ask for what is due."""
+        while self._idle and self._is_due(now):
+            self._idle.popitem()[0].go_on()
 
     def _is_due(self, now: float) -> bool:
         return bool(self._parked) and self._parked[0][0] <= now
@@ -115,8 +119,12 @@ class Load:
         if self._next < self._target:
             self._next += 1
             return self._next - 1
-        self._idle.append(connection)
+        self._idle[connection] = None
         return None
+
+    def left(self, connection: "Connection") -> None:
+        """It has ended: it asks by itself when it is there again."""
+        self._idle.pop(connection, None)
 
     def wish(self, operation: int) -> Wish:
         return wish_of(operation, self._seed)
@@ -243,6 +251,7 @@ class Connection(asyncio.Protocol):
         transport, load = self._transport, self._load
         if transport is None:
             return
+        assert self._operation is None, "one request at a time"
         operation = self._operation = load.take(self)
         if operation is not None:
             self._heard_at = self._loop.time()
@@ -297,6 +306,7 @@ class Connection(asyncio.Protocol):
         del exc
         self._transport = None
         self._buffer = b""
+        self._load.left(self)
         operation, self._operation = self._operation, None
         if self._is_closed:
             return
