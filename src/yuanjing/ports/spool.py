@@ -101,6 +101,10 @@ class SpoolReader(Protocol):
         """How many finished rows there are above `seq`."""
         ...
 
+    def last_seq(self) -> int:
+        """The number of the last finished row, 0 if there is none; cheap however many there are."""
+        ...
+
     def watermarks(self) -> list[UsageRecord]:
         """What is known of streams that have not finished; meaningful only when the writer is gone."""
         ...

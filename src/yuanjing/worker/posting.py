@@ -67,13 +67,16 @@ class PostingLoop:
         return is_full
 
     def _waiting(self, reader: SpoolReader) -> tuple[int, float]:
-        """How many rows are left, and when the request of the first of them ended."""
+        """How many rows are left, and when the request of the first of them ended.
+
+        Numbers of rows have no gaps, so that nobody has to count them, which would cost the more the more they are.
+        """
         seq = self._poster.posted_seq(reader)
         first = reader.after(seq, 1)
         if not first:
             return 0, self._clock.unix()
         record = first[0].record
-        return reader.depth(seq), record.started_at + record.duration_ms / 1000
+        return reader.last_seq() - seq, record.started_at + record.duration_ms / 1000
 
     def _report(self, reader: SpoolReader, error: Exception) -> None:
         """Count it; say it once, until it is over, and with its traceback if nobody expected it."""

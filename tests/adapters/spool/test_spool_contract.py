@@ -39,12 +39,19 @@ def test_rows_come_back_whole_and_in_order(folder):
     assert writer.append([record(1), record(2)], []) == 2
     assert writer.append([rich], []) == 3
     reader = only_reader(folder)
+    assert reader.last_seq() == 3
     assert (reader.node_id, reader.incarnation) == ("m-g0", 3)
     assert [row.record for row in reader.after(0, 10)] == [record(1), record(2), rich]
     assert [row.seq for row in reader.after(0, 2)] == [1, 2]
     assert [row.seq for row in reader.after(2, 10)] == [3]
     assert (reader.depth(0), reader.depth(2), writer.depth) == (3, 1, 3)
     assert writer.size_bytes > 0
+    writer.close()
+
+
+def test_a_spool_without_rows_has_no_last_one(folder):
+    writer = folder.create("m-g0", 1)
+    assert only_reader(folder).last_seq() == 0
     writer.close()
 
 

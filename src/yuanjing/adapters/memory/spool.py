@@ -34,6 +34,10 @@ class MemorySpool:
         """See `SpoolReader.depth`."""
         return sum(number > seq for number in self._rows)
 
+    def last_seq(self) -> int:
+        """See `SpoolReader.last_seq`."""
+        return max(self._rows, default=0)
+
     def watermarks(self) -> list[UsageRecord]:
         """See `SpoolReader.watermarks`."""
         return [self._watermarks[usage_id] for usage_id in sorted(self._watermarks)]

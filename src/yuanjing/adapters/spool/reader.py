@@ -15,6 +15,7 @@ _AFTER = "SELECT seq, body FROM usage WHERE seq > ? ORDER BY seq LIMIT ?"
 _AFTER_BYTES_MAX = 8 * 1024 * 1024
 """Answers that are kept for retries make rows large; of these, fewer are read at a time."""
 _DEPTH = "SELECT count(*) FROM usage WHERE seq > ?"
+_LAST = "SELECT coalesce(max(seq), 0) FROM usage"
 _WATERMARKS = "SELECT body FROM watermark ORDER BY id"
 
 
@@ -47,6 +48,11 @@ class SqliteSpoolReader:
     def depth(self, seq: int) -> int:
         """See the port."""
         rows = self._select(_DEPTH, (seq,))
+        return int(rows[0][0]) if rows else 0
+
+    def last_seq(self) -> int:
+        """See the port."""
+        rows = self._select(_LAST, ())
         return int(rows[0][0]) if rows else 0
 
     def watermarks(self) -> list[UsageRecord]:

@@ -2,14 +2,15 @@
 
 PostgreSQL takes them as arrays: one round trip, one execution, and one statement to prepare for each connection. A text
 with a parameter for each value would be another one for each number of rows. SQLite is called in the process, where a
-row at a time costs little.
+row at a time costs little; what would cost is to bind each row's values by name, so they go to the driver in order.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects import postgresql, sqlite
 
 from yuanjing.adapters.sql.work import Work, insert
 
@@ -28,6 +29,9 @@ def by_dialect(build: Callable[[Among], S], name: str) -> Mapping[str, S]:
     }
 
 
+_QMARK = sqlite.dialect(paramstyle="qmark")
+
+
 class Bulk:
     """INSERTs into one table; a row gives each column that the database does not number.
 
@@ -37,9 +41,10 @@ class Bulk:
     def __init__(self, table: sa.Table, *, known_by: sa.Column[str] | None = None) -> None:
         (key, *_) = table.primary_key.columns if known_by is None else (known_by,)
         self._some = insert(table).on_conflict_do_nothing().returning(key)
-        self._each = sa.insert(table).inline()
         columns = [column for column in table.c if column is not table.autoincrement_column]
         self._names = [column.name for column in columns]
+        self._values = itemgetter(*self._names)
+        self._each = str(sa.insert(table).values(dict.fromkeys(self._names)).inline().compile(dialect=_QMARK))
         arrays = sa.func.unnest(*(sa.bindparam(column.name, type_=_array_of(column)) for column in columns))
         rows = arrays.table_valued(*self._names).render_derived(name="new")
         self._all = insert(table).from_select(self._names, sa.select(*rows.c), include_defaults=False)
@@ -50,7 +55,7 @@ class Bulk:
         if work.dialect == "postgresql":
             work.do(self._all, **self._arrays(rows))
         else:
-            work.do_many(self._each, rows)
+            work.do_driver_many(self._each, [self._values(row) for row in rows])
 
     def add_new(self, work: Work, rows: Rows) -> set[str]:
         """Insert those that break no unique key; what these are known by."""

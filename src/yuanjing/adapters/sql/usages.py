@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from yuanjing.adapters.sql.bulk import by_dialect
+from yuanjing.adapters.sql.bulk import Bulk, by_dialect
 from yuanjing.adapters.sql.tables import COUNT, IS_NOT_CHAT, api_keys, usages
 from yuanjing.adapters.sql.usage_tables import usage_days
 from yuanjing.adapters.sql.work import Work, dump, insert, to_fields, to_row
@@ -21,7 +21,7 @@ from yuanjing.kit.text import is_storable
 from yuanjing.ports.damage import Damaged, readable, sound
 from yuanjing.ports.usages import DaysFilter, KeySpending, UsageFilter, UsageGroup, UsageSum
 
-_ADD = sa.insert(usages)
+_ADD = Bulk(usages)
 _EXISTING = sa.select(usages.c.id).where(usages.c.id.in_(sa.bindparam("ids", expanding=True)))
 _ONE = sa.select(usages).where(usages.c.id == sa.bindparam("id"))
 _NEWEST_FIRST = sa.select(usages).order_by(usages.c.posted_at.desc(), usages.c.id.desc())
@@ -90,7 +90,7 @@ class SqlUsages:
             by_id.setdefault(usage.record.id, usage)
         for known in self.existing(list(by_id)):
             del by_id[known]
-        self._work.do_many(_ADD, [_to_row(usage) for usage in by_id.values()])
+        _ADD.add(self._work, [_to_row(usage) for usage in by_id.values()])
         self._work.do_many(_ADD_DAY, [to_row(usage_days, day) for day in by_day(by_id.values())])
         return set(by_id)
 

@@ -87,6 +87,11 @@ class Work:
         if rows:
             self.conn.execute(statement, rows)
 
+    def do_driver_many(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Run a statement in the driver's own words once per row of values, which the driver takes as they are."""
+        if rows:
+            self.conn.exec_driver_sql(statement, rows)
+
     def rows_of_many(self, statement: sa.Executable, rows: Sequence[Mapping[str, object]]) -> Sequence[sa.Row[Any]]:
         """Run an INSERT … RETURNING with many sets of parameters, many rows in a statement; all that it returns."""
         return self.conn.execute(statement, rows).all()
