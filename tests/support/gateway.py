@@ -18,7 +18,7 @@ from typing import Self
 import uvicorn
 from tests.support.claims import FakeClaims
 
-from yuanjing.domain.catalog import ChatLimits, Offer, OnDisconnect, Operation, Provider
+from yuanjing.domain.catalog import ChannelLimits, ChatLimits, Offer, OnDisconnect, Operation, Provider
 from yuanjing.domain.errors import FencedError, SpoolError, StoreUnavailableError
 from yuanjing.domain.identity import ApiKey, Customer, KeyLimits, format_key
 from yuanjing.domain.money import Book
@@ -89,6 +89,7 @@ def channel(base_url: str, **changes: object) -> OpenChannel:
         "priority": 0,
         "weight": 100,
         "connections_max": 256,
+        "limits": ChannelLimits(),
         "offers": (),
         "upstream_models": {},
     }

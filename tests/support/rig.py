@@ -9,7 +9,7 @@ from tests.support.gateway import FakeBank, FakeDirectory, FakeSpool, GatewaySer
 from tests.support.rawclient import RawClient
 from tests.support.upstream import RawUpstream, Step
 
-from yuanjing.domain.catalog import OnDisconnect
+from yuanjing.domain.catalog import ChannelLimits, OnDisconnect
 from yuanjing.domain.usage import UsageRecord
 from yuanjing.gateway.directory import ChannelState
 from yuanjing.gateway.options import GatewayOptions
@@ -112,10 +112,15 @@ def rig(  # a set-up's parts, each by its name
     keep_alive_seconds: int = 75,
     is_stopped_by_test: bool = False,
     clients_max: int = 16_384,
+    limits: Sequence[ChannelLimits] = (),
     **options: float | str | None,
 ) -> Iterator[Rig]:
-    """A gateway before one provider that plays `scripts`, or before `upstreams`, a channel each, in that order."""
+    """A gateway before one provider that plays `scripts`, or before `upstreams`, a channel each, in that order.
+
+    `limits` are those of the first channels.
+    """
     providers = list(upstreams) or [RawUpstream(*scripts)]
+    none = [ChannelLimits()] * len(providers)
     chosen = GatewayOptions(**({"tick_seconds": 0.02, "connections_max": clients_max, "breaker": "all"} | options))  # type: ignore[arg-type]
     bank = FakeBank(balance={"cus_1": FIRST_BALANCE})
     spool = FakeSpool()
@@ -124,8 +129,8 @@ def rig(  # a set-up's parts, each by its name
             stack.enter_context(upstream)
         directory = FakeDirectory(
             channels=[
-                channel(u.url, id=f"ch_{i}", priority=i, connections_max=connections_max)
-                for i, u in enumerate(providers, start=1)
+                channel(u.url, id=f"ch_{i}", priority=i, connections_max=connections_max, limits=own)
+                for i, (u, own) in enumerate(zip(providers, [*limits, *none], strict=False), start=1)
             ],
             providers=[provider(on_disconnect=OnDisconnect.DRAIN if drains else OnDisconnect.CANCEL)],
         )

@@ -60,6 +60,7 @@ class Directory:
             priority=channel.priority,
             weight=channel.weight,
             connections_max=min(channel.connections_max, self._services.settings.upstream_connections_max),
+            limits=channel.limits,
             offers=channel.offers,
             upstream_models=upstream_models,
         )

@@ -8,7 +8,7 @@ import typer
 from yuanjing.cli import tables
 from yuanjing.cli.runtime import ExitCode, JsonFlag, TestFlag, book_of, load_settings, run, show
 from yuanjing.cli.views import to_json_channel
-from yuanjing.domain.catalog import CHANNEL_CONNECTIONS_MAX, Channel
+from yuanjing.domain.catalog import CHANNEL_CONNECTIONS_MAX, Channel, ChannelLimits
 from yuanjing.domain.errors import InvalidInputError
 from yuanjing.usecases import channels
 from yuanjing.usecases.channels import ChannelChange, ChannelDraft
@@ -29,6 +29,11 @@ NameOption = Annotated[str | None, typer.Option(help="Name for operators.")]
 PriorityOption = Annotated[int | None, typer.Option(help="The lowest number is tried first.")]
 WeightOption = Annotated[int | None, typer.Option(help="Share among channels of one priority.")]
 ConnectionsOption = Annotated[int | None, typer.Option(help="Connections of one gateway process at most.")]
+RpmOption = Annotated[
+    int | None, typer.Option(help="Chats a minute at most, of all gateway processes together; 0 for no limit.")
+]
+TpmOption = Annotated[int | None, typer.Option(help="Tokens of chats a minute at most; 0 for no limit.")]
+ConcurrencyOption = Annotated[int | None, typer.Option(help="Chats under way at most; 0 for no limit.")]
 OffersOption = Annotated[list[str] | None, typer.Option(help="Only this offer; may be repeated.")]
 ModelsOption = Annotated[
     list[str] | None,
@@ -52,6 +57,9 @@ def add(  # noqa: PLR0913  # the options of one command
     priority: PriorityOption = None,
     weight: WeightOption = None,
     connections_max: ConnectionsOption = None,
+    rpm: RpmOption = None,
+    tpm: TpmOption = None,
+    concurrency: ConcurrencyOption = None,
     offer: OffersOption = None,
     upstream_model: ModelsOption = None,
     as_json: JsonFlag = False,
@@ -65,6 +73,9 @@ def add(  # noqa: PLR0913  # the options of one command
         priority=0 if priority is None else priority,
         weight=100 if weight is None else weight,
         connections_max=CHANNEL_CONNECTIONS_MAX if connections_max is None else connections_max,
+        limits=ChannelLimits(
+            requests_per_minute=rpm or None, tokens_per_minute=tpm or None, concurrency=concurrency or None
+        ),
         offers=tuple(offer or ()),
         upstream_models=_read_models(upstream_model or []),
     )
@@ -101,6 +112,9 @@ def update(  # noqa: PLR0913  # the options of one command
     priority: PriorityOption = None,
     weight: WeightOption = None,
     connections_max: ConnectionsOption = None,
+    rpm: RpmOption = None,
+    tpm: TpmOption = None,
+    concurrency: ConcurrencyOption = None,
     offer: OffersOption = None,
     all_offers: Annotated[bool, typer.Option("--all-offers", help="All offers of its provider again.")] = False,
     upstream_model: ModelsOption = None,
@@ -113,6 +127,9 @@ def update(  # noqa: PLR0913  # the options of one command
         priority=priority,
         weight=weight,
         connections_max=connections_max,
+        requests_per_minute=rpm,
+        tokens_per_minute=tpm,
+        concurrency=concurrency,
         offers=() if all_offers else tuple(offer) if offer else None,
         upstream_models=_read_models(upstream_model) if upstream_model else None,
     )

@@ -128,6 +128,18 @@ class Offer:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ChannelLimits:
+    """What a channel may be asked for chats, by all gateway processes together; None means no limit.
+
+    Each process enforces its share.
+    """
+
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    concurrency: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Channel:
     """One configured way into a provider.
 
@@ -150,6 +162,7 @@ class Channel:
     priority: int = 0
     weight: int = 100
     connections_max: int = CHANNEL_CONNECTIONS_MAX
+    limits: ChannelLimits = field(default_factory=ChannelLimits)
     is_enabled: bool = True
     offers: tuple[str, ...] = ()
     upstream_models: Mapping[str, str] = field(default_factory=dict[str, str])

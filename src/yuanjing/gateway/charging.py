@@ -52,6 +52,7 @@ class ChargedConversation(Conversation):
         "_purse",
         "_request",
         "_till",
+        "capacity_tokens",
         "estimated_tokens",
         "held_claim",
         "key",
@@ -76,6 +77,8 @@ class ChargedConversation(Conversation):
         self._is_metered = self._is_detached = False
         self.estimated_tokens = 0
         """What admission has counted of the key's tokens a minute."""
+        self.capacity_tokens = 0
+        """What the channel's limit of tokens a minute has counted of it; see `capacity`."""
         self._last = b""
         self.held_claim: HeldClaim | None = None
         """Of a request that names itself, until it has ended."""
@@ -135,6 +138,8 @@ class ChargedConversation(Conversation):
         self._charge = bill.charge_nanos
         if self._is_metered:
             self._finish_metered(usage.input_tokens + usage.output_tokens)
+        if self.capacity_tokens:
+            self._count_capacity(usage.input_tokens + usage.output_tokens)
         counters.input_tokens += usage.input_tokens
         counters.output_tokens += usage.output_tokens
         counters.charged_nanos[self.key.book_name] += bill.charge_nanos
@@ -143,6 +148,13 @@ class ChargedConversation(Conversation):
         if self.held_claim is not None:
             record.kept = self.held_claim.end(self._clamp_to)
         till.spooler.add(record, self)
+
+    def _count_capacity(self, tokens: int) -> None:
+        """The minute of the channel that has answered learns what it was; one without a limit has not counted it."""
+        assert self._attempt is not None
+        capacity = self._attempt.route.channel.capacity
+        if capacity.has_minute:
+            capacity.correct(tokens - self.capacity_tokens, self._till.now())
 
     def _mark(self) -> None:
         """Note how far the answer has come, for the case that the process dies."""

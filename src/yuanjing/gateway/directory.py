@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from yuanjing.domain.catalog import ChatLimits, Offer, OnDisconnect, Provider
+from yuanjing.domain.catalog import ChannelLimits, ChatLimits, Offer, OnDisconnect, Provider
 from yuanjing.domain.identity import ApiKey, Customer
 from yuanjing.domain.money import Book
 from yuanjing.domain.pricing import ChatPrice
+from yuanjing.gateway.capacity import ChannelCapacity
 from yuanjing.gateway.health import ChannelHealth
 from yuanjing.gateway.limits import KeyMeter
 from yuanjing.gateway.purse import Purse
@@ -38,6 +39,7 @@ class ChannelState:
     head: bytes
     fingerprint: object
     health: ChannelHealth
+    capacity: ChannelCapacity
     attempts: int = 0
     in_flight: int = 0
 
@@ -281,6 +283,7 @@ class OpenChannel:
     priority: int
     weight: int
     connections_max: int
+    limits: ChannelLimits
     offers: tuple[str, ...]
     upstream_models: Mapping[str, str]
 

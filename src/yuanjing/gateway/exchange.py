@@ -14,7 +14,7 @@ from yuanjing.domain.pricing import ChatPrice
 from yuanjing.domain.usage import UsageStatus
 from yuanjing.gateway import client
 from yuanjing.gateway.attempt import Attempt, connect_failure
-from yuanjing.gateway.billing import USAGE_TOKENS_FACTOR
+from yuanjing.gateway.billing import USAGE_TOKENS_FACTOR, estimated_tokens
 from yuanjing.gateway.charging import UNACKNOWLEDGED, ChargedConversation, Till
 from yuanjing.gateway.claims import Claims
 from yuanjing.gateway.conversation import ClientSide, State
@@ -22,7 +22,7 @@ from yuanjing.gateway.directory import ChannelState, Directory, KeyEntry, OfferE
 from yuanjing.gateway.options import GatewayOptions
 from yuanjing.gateway.purse import Purse
 from yuanjing.gateway.request import ChatRequest
-from yuanjing.gateway.routing import Failure, all_shut, may_one, tell_health, timed_out
+from yuanjing.gateway.routing import Failure, may_one, not_served, tell_health, timed_out
 from yuanjing.gateway.translate.llmage_openai import LlmageAnswer
 from yuanjing.gateway.translate.openai_openai import OpenAIAnswer
 from yuanjing.gateway.translate.wire import AnswerContext
@@ -152,7 +152,7 @@ class Exchange(ChargedConversation):
         self._input_max, self._output_max = bounds
         self._clamp_to = clamp_to
         if not self._try():
-            self._fail_without(all_shut(self._routes, self._services.now()))
+            self._fail_without(not_served(self._routes, self._services.now(), self._services.processes))
 
     def replay(self, first: IdempotentRequest, body: bytes, *, is_stream: bool) -> None:
         """Give the first request's answer again; nothing is charged."""
@@ -168,11 +168,25 @@ class Exchange(ChargedConversation):
         while self._next < count:
             route = routes[self._next]
             self._next += 1
-            health = route.channel.health
-            if not health.shut_until or health.may_try(self._services.now()):
+            channel = route.channel
+            needs_look = channel.health.shut_until or channel.capacity.has_minute
+            if channel.in_flight < channel.capacity.most and (not needs_look or self._fits(channel)):
                 self._try_on(route)
                 return True
         return False
+
+    def _fits(self, channel: ChannelState) -> bool:
+        """Whether a channel that is shut or limited takes this request; if so, its minute has counted it."""
+        services, health, capacity = self._services, channel.health, channel.capacity
+        now = services.now()
+        if health.shut_until > now:
+            return False
+        if capacity.has_minute:
+            assert self._request is not None
+            self.capacity_tokens = estimated_tokens(self._request, self._offer.limits)
+            if not capacity.take(now, services.processes, self.capacity_tokens):
+                return False
+        return health.may_try(now)
 
     def _try_on(self, route: Route) -> None:
         request, services, entry = self._request, self._services, self._offer
@@ -247,7 +261,10 @@ class Exchange(ChargedConversation):
         seconds = now - self._t0
         self._first_byte_ms = int(seconds * 1000)
         assert self._attempt is not None
-        health = self._attempt.route.channel.health
+        channel = self._attempt.route.channel
+        health, capacity = channel.health, channel.capacity
+        capacity.first_bytes += 1
+        capacity.first_byte_seconds += now - self._tried_at
         if health.in_row or health.shut_until:
             health.answered(self._tried_at)
         self._services.counters.first_byte.observe(seconds)

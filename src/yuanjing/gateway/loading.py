@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from yuanjing.domain.catalog import Offer
 from yuanjing.domain.money import Book
+from yuanjing.gateway.capacity import ChannelCapacity
 from yuanjing.gateway.directory import (
     ChannelState,
     DirectoryContent,
@@ -67,6 +68,7 @@ class Loader:
         fingerprint = (channel.base_url, channel.credential, channel.connections_max, provider)
         if known is not None and known.fingerprint == fingerprint:
             known.priority, known.weight, known.name = channel.priority, channel.weight, channel.name
+            known.capacity.set_limits(channel.limits)
             return known
         options = self._options
         pool = ChannelPool(
@@ -95,6 +97,7 @@ class Loader:
             head=head,
             fingerprint=fingerprint,
             health=ChannelHealth(options, channel.book),
+            capacity=ChannelCapacity(options, channel.limits, channel.connections_max),
         )
 
     def _tls_context(self) -> ssl.SSLContext:

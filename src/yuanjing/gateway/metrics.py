@@ -116,6 +116,9 @@ def _channels(channels: list[ChannelState]) -> Iterable[Metric]:
     labels = ("channel", "provider", "book")
     attempts = CounterMetricFamily("yuanjing_channel_attempts", "Tries of requests on a channel.", labels=labels)
     in_flight = GaugeMetricFamily("yuanjing_channel_in_flight", "Requests under way on a channel.", labels=labels)
+    most = GaugeMetricFamily(
+        "yuanjing_channel_in_flight_max", "Requests that may be under way on a channel at once.", labels=labels
+    )
     connections = GaugeMetricFamily(
         "yuanjing_channel_connections", "Connections of a channel, by state.", labels=(*labels, "state")
     )
@@ -126,11 +129,12 @@ def _channels(channels: list[ChannelState]) -> Iterable[Metric]:
         pool = channel.pool
         attempts.add_metric(values, channel.attempts)
         in_flight.add_metric(values, channel.in_flight)
+        most.add_metric(values, min(channel.capacity.most, pool.connections_max))
         connections.add_metric((*values, "idle"), pool.idle_count)
         connections.add_metric((*values, "busy"), pool.open_count - pool.idle_count)
         connects.add_metric(values, pool.connects)
         failures.add_metric(values, pool.connect_failures)
-    return attempts, in_flight, connections, connects, failures
+    return attempts, in_flight, most, connections, connects, failures
 
 
 def _health(channels: list[ChannelState], now: float) -> Iterable[Metric]:

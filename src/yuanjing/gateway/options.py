@@ -40,6 +40,11 @@ class GatewayOptions:
     breaker_pause_seconds_max: float = 4.0
     refused_pause_seconds: float = 10.0
     refused_pause_seconds_max: float = 300.0
+    adaptive_concurrency: bool = True
+    adaptive_concurrency_min: int = 64
+    adaptive_tolerance: float = 3.0
+    adaptive_answers_min: int = 20
+    adaptive_window_seconds: float = 1.0
     upstream_stale_seconds: float = 1.0
     drain_streams_max: int = 64
     drain_seconds: float = 60.0

@@ -48,8 +48,9 @@ class Failure:
 
 
 _ANSWERED = frozenset({"invalid_input", "moderated", "too_long"})
-_NOT_OF_CHANNEL = _ANSWERED | {"saturated", "stopping", "shut", "total time"}
+_NOT_OF_CHANNEL = _ANSWERED | {"saturated", "stopping", "shut", "full", "total time"}
 _UNAVAILABLE_TEXT = "The provider is temporarily unavailable; try again in a moment"
+_FULL_TEXT = "All providers of this model have as many requests as they may have; try again in a moment"
 _MODERATED_TEXT = "The provider's content policy refused this content; change the request"
 _WAIT_SECONDS_MAX = 60
 """One channel must not tell clients to stay away for a day."""
@@ -182,15 +183,16 @@ def may_one(routes: Sequence[Route], begin: int, now: float) -> bool:
     return any(routes[i].channel.health.shut_until <= now for i in range(begin, len(routes)))
 
 
-def all_shut(routes: Sequence[Route], now: float) -> Failure:
-    """No channel of the model takes a request before the first of them may be tried again."""
-    wait = min(route.channel.health.shut_until for route in routes) - now
+def not_served(routes: Sequence[Route], now: float, processes: int) -> Failure:
+    """No channel of the model takes a request now: those that are open have as many as they may, or all are shut."""
+    full = [r.channel.capacity.wait_seconds(now, processes) for r in routes if r.channel.health.shut_until <= now]
+    wait = min(full) if full else math.ceil(min(route.channel.health.shut_until for route in routes) - now)
     return Failure(
-        code="provider_unavailable",
-        message=_UNAVAILABLE_TEXT,
-        kind="shut",
+        code="overloaded" if full else "provider_unavailable",
+        message=_FULL_TEXT if full else _UNAVAILABLE_TEXT,
+        kind="full" if full else "shut",
         is_retryable=False,
-        retry_after_seconds=max(1, min(math.ceil(wait), _WAIT_SECONDS_MAX)),
+        retry_after_seconds=max(1, min(wait, _WAIT_SECONDS_MAX)),
     )
 
 

@@ -321,7 +321,10 @@ class Gateway:
         before = self.now()
         pulse = await self._parts.node.beat()
         self._beat_at = before
-        self.processes = self.purses.processes = max(1, pulse.gateways)
+        processes = max(1, pulse.gateways)
+        if processes != self.processes:
+            self.processes = self.purses.processes = processes
+            self._fit_channels()
         self.spooler.forget(pulse.posted_seq)
         if pulse.recalled:
             self.purses.recall(set(pulse.recalled))
@@ -362,8 +365,15 @@ class Gateway:
         self.purses.tick(passed)
 
     async def _tick_channels(self) -> None:
+        now = self.now()
         for channel in self.directory.channels.values():
             channel.pool.close_idle(self.options.upstream_idle_seconds)
+            channel.capacity.look(channel.in_flight, now)
+        self._fit_channels()
+
+    def _fit_channels(self) -> None:
+        for channel in self.directory.channels.values():
+            channel.capacity.fit(self.processes)
 
     # what must not happen
 
@@ -427,6 +437,7 @@ class Gateway:
         content = await self._parts.directory.load()
         entries, channels = self._loader.snapshot(content, self.directory.channels)
         self.directory.install(entries, channels)
+        self._fit_channels()
         self._has_directory = True
         self._is_directory_old = False
 

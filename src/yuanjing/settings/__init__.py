@@ -281,6 +281,16 @@ class Settings(
     """The same as `YUANJING_BREAKER_PAUSE_SECONDS` after a provider refused our credential or our balance."""
     refused_pause_seconds_max: Seconds = 300.0
     """The longest time between two probes of such a channel."""
+    adaptive_concurrency: bool = True
+    """Whether fewer chats are sent to a channel at once while its first bytes take much longer than usual."""
+    adaptive_concurrency_min: Count = 64
+    """So many chats each gateway process may always have under way on a channel, by what it learns from its times."""
+    adaptive_tolerance: Annotated[float, Field(ge=1.0, le=100.0)] = 3.0
+    """A channel is too busy when its time to the first byte is so many times what is usual for it."""
+    adaptive_answers_min: Count = 20
+    """So many answers have to have begun for their times to count."""
+    adaptive_window_seconds: Seconds = 1.0
+    """The shortest time over which they are averaged."""
     upstream_stale_seconds: Seconds = 1.0
     """A kept connection that ends so soon after a request had been closed before it: the request is sent again."""
     drain_streams_max: Annotated[int, Field(ge=0, le=10_000)] = 64

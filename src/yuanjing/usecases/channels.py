@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from yuanjing.domain.audit import SYSTEM, Action, Actor
-from yuanjing.domain.catalog import CHANNEL_CONNECTIONS_MAX, Channel, Provider, upstream_model
+from yuanjing.domain.catalog import CHANNEL_CONNECTIONS_MAX, Channel, ChannelLimits, Provider, upstream_model
 from yuanjing.domain.errors import InvalidInputError, NotFoundError
 from yuanjing.domain.money import Book
 from yuanjing.kit.baseurl import parse_base_url
@@ -19,6 +19,8 @@ from yuanjing.usecases.audit import record
 from yuanjing.usecases.catalog import find_offer
 
 PRIORITY_MAX, WEIGHT_MAX, CONNECTIONS_MAX = 1000, 10_000, 65_536
+LIMIT_MAX = 10**12
+_LIMITS = tuple(field.name for field in dataclasses.fields(ChannelLimits))
 SANDBOX_NAME = "sandbox"
 _CREDENTIAL = re.compile(r"[\x21-\x7e]{0,4096}")
 
@@ -37,19 +39,23 @@ class ChannelDraft:
     priority: int = 0
     weight: int = 100
     connections_max: int = CHANNEL_CONNECTIONS_MAX
+    limits: ChannelLimits = field(default_factory=ChannelLimits)
     offers: tuple[str, ...] = ()
     upstream_models: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChannelChange:
-    """What to change of a channel; None leaves it."""
+    """What to change of a channel; None leaves it, and a limit of 0 takes that limit away."""
 
     name: str | None = None
     base_url: str | None = None
     priority: int | None = None
     weight: int | None = None
     connections_max: int | None = None
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    concurrency: int | None = None
     offers: tuple[str, ...] | None = None
     upstream_models: Mapping[str, str] | None = None
     is_enabled: bool | None = None
@@ -82,6 +88,7 @@ async def add_channel(
             priority=draft.priority,
             weight=draft.weight,
             connections_max=draft.connections_max,
+            limits=draft.limits,
             offers=_offer_ids(tx, provider, draft.offers),
             upstream_models=_upstream_models(tx, provider, draft.upstream_models),
             created_at=clock.unix(),
@@ -120,6 +127,11 @@ async def update_channel(  # noqa: PLR0913  # the parts of one change
             for name in ("name", "priority", "weight", "connections_max", "is_enabled")
             if getattr(change, name) is not None
         }
+        limits = {name: getattr(change, name) for name in _LIMITS if getattr(change, name) is not None}
+        if limits:
+            changes["limits"] = dataclasses.replace(
+                old.limits, **{name: value or None for name, value in limits.items()}
+            )
         if change.base_url is not None:
             changes["base_url"] = change.base_url.rstrip("/")
         if change.offers is not None:
@@ -371,6 +383,10 @@ def _checked(channel: Channel) -> Channel:
     ):
         if not low <= value <= high:
             raise InvalidInputError(f"{name}: from {low} to {high}", param=name)
+    for name in _LIMITS:
+        limit = getattr(channel.limits, name)
+        if limit is not None and not 1 <= limit <= LIMIT_MAX:
+            raise InvalidInputError(f"{name}: from 1 to {LIMIT_MAX}, or none", param=name)
     return channel
 
 

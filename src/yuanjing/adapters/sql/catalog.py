@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from yuanjing.adapters.sql.tables import channels, offers, prices, providers
 from yuanjing.adapters.sql.work import Work, dump, insert
-from yuanjing.domain.catalog import Channel, ChatLimits, Offer, OnDisconnect, Operation, Provider
+from yuanjing.domain.catalog import Channel, ChannelLimits, ChatLimits, Offer, OnDisconnect, Operation, Provider
 from yuanjing.domain.errors import AlreadyExistsError, NotFoundError
 from yuanjing.domain.money import Book
 from yuanjing.domain.pricing import ChatPrice, ChatTier
@@ -238,6 +238,9 @@ def _to_row_channel(channel: Channel) -> Mapping[str, Any]:
         "priority": channel.priority,
         "weight": channel.weight,
         "connections_max": channel.connections_max,
+        "requests_per_minute": channel.limits.requests_per_minute,
+        "tokens_per_minute": channel.limits.tokens_per_minute,
+        "concurrency": channel.limits.concurrency,
         "is_enabled": channel.is_enabled,
         "offers": dump(channel.offers),
         "upstream_models": dump(channel.upstream_models),
@@ -256,6 +259,11 @@ def _from_row_channel(row: sa.Row[Any]) -> Channel:
         priority=row.priority,
         weight=row.weight,
         connections_max=row.connections_max,
+        limits=ChannelLimits(
+            requests_per_minute=row.requests_per_minute,
+            tokens_per_minute=row.tokens_per_minute,
+            concurrency=row.concurrency,
+        ),
         is_enabled=row.is_enabled,
         offers=_NAMES.decode(row.offers),
         upstream_models=_NAME_MAP.decode(row.upstream_models),

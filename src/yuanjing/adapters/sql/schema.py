@@ -3,7 +3,7 @@
 from yuanjing.adapters.sql.alone import SchemaError, is_sqlite, newer_schema, parse_url, read_version, run_alone
 from yuanjing.adapters.sql.sqlite_engine import database_path
 
-HEAD = "0011"
+HEAD = "0012"
 """The schema version that this program works with: the newest of `migrations/versions`."""
 
 

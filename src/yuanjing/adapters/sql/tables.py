@@ -296,6 +296,9 @@ channels = sa.Table(
     sa.Column("offers", JSON, nullable=False),
     sa.Column("upstream_models", JSON, nullable=False),
     sa.Column("created_at", TIME, nullable=False),
+    sa.Column("requests_per_minute", COUNT),
+    sa.Column("tokens_per_minute", COUNT),
+    sa.Column("concurrency", COUNT),
 )
 
 signals = sa.Table(
