@@ -270,7 +270,7 @@ class MoneyMachine(PromotionRules):
             gateway.spool.forget(seen.posted_seq)
             for hold_id in seen.recalled:
                 if hold_id in gateway.leases:
-                    await gateway.give_back(hold_id)
+                    await gateway.give_back(hold_id, is_answer=True)
 
         self.start(work(), steps)
 

@@ -8,7 +8,7 @@ from yuanjing.domain.idempotency import Claim, Found
 from yuanjing.domain.identity import ApiKey, Customer
 from yuanjing.domain.pricing import ChatPrice
 from yuanjing.gateway.directory import DirectoryContent, OpenChannel
-from yuanjing.gateway.purse import Asked, GivenBack, PurseKey, Refill
+from yuanjing.gateway.lease_source import Asked, GivenBack, PurseKey, Refill
 from yuanjing.gateway.runtime import Log, Pulse
 from yuanjing.kit.secretbox import SecretBox, SecretBoxError
 from yuanjing.ports.store import Signal, Topic, Tx
@@ -120,6 +120,7 @@ class Leases:
                     amount_nanos=given.amount_nanos,
                     is_final=given.is_final,
                     is_wanted=given.is_wanted,
+                    is_answer=given.is_answer,
                 )
                 for given in returns
             ],

@@ -12,7 +12,8 @@ from yuanjing.domain.pricing import ChatPrice, affordable_output_tokens, ceiling
 from yuanjing.gateway.billing import estimated_tokens
 from yuanjing.gateway.directory import KeyEntry, OfferEntry
 from yuanjing.gateway.exchange import Exchange, Services
-from yuanjing.gateway.purse import Purse, Refill, Waiter
+from yuanjing.gateway.lease_source import Refill
+from yuanjing.gateway.purse import Purse, Waiter
 from yuanjing.gateway.repeating import begin_claim, refuse_often
 from yuanjing.gateway.request import ChatRequest, RequestError
 from yuanjing.gateway.routing import order_routes

@@ -29,10 +29,11 @@ from yuanjing.gateway.directory import (
 )
 from yuanjing.gateway.exchange import Exchange
 from yuanjing.gateway.health import RetryBudget
+from yuanjing.gateway.lease_source import LeaseSource
 from yuanjing.gateway.loading import Loader
 from yuanjing.gateway.loops import Log, Loops
 from yuanjing.gateway.options import GatewayOptions
-from yuanjing.gateway.purse import LeaseSource, Purses
+from yuanjing.gateway.purse import Purses
 from yuanjing.gateway.settlement import Settled, Spooler
 from yuanjing.kit.clock import Clock
 from yuanjing.kit.ids import usage_id
