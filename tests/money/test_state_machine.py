@@ -319,7 +319,7 @@ class MoneyMachine(PromotionRules):
             node_id=node.id,
             incarnation=node.incarnation,
             reader=reader,
-            batch_rows=3,
+            poster=UsagePoster(self.world.store, self.clock, batch_rows=3),
         )
         self.start(coroutine, steps)
 
@@ -470,7 +470,7 @@ class MoneyMachine(PromotionRules):
                     node_id=node.id,
                     incarnation=node.incarnation,
                     reader=reader,
-                    batch_rows=3,
+                    poster=UsagePoster(self.world.store, self.clock, batch_rows=3),
                 )
             )
         poster = UsagePoster(self.world.store, self.clock, batch_rows=3)
