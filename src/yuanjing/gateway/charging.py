@@ -1,5 +1,6 @@
 """The money's half of an exchange: what is reserved, the bill, and the record that must be durable before the end."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from yuanjing.domain.dialects import Dialect
@@ -9,9 +10,10 @@ from yuanjing.gateway.attempt import Attempt
 from yuanjing.gateway.billing import Bounds, own_count
 from yuanjing.gateway.claims import HeldClaim
 from yuanjing.gateway.conversation import ClientSide, Conversation, Desk, State
-from yuanjing.gateway.directory import KeyEntry, OfferEntry
+from yuanjing.gateway.directory import KeyEntry, OfferEntry, Route
 from yuanjing.gateway.purse import Purse, Purses
 from yuanjing.gateway.request import ChatRequest
+from yuanjing.gateway.routing import all_shut
 from yuanjing.gateway.settlement import Spooler
 from yuanjing.gateway.translate.wire import Bill
 
@@ -27,6 +29,10 @@ class Till(Desk, Protocol):
 
     def is_fresh(self) -> bool:
         """Whether the node's last heartbeat is young enough to acknowledge answers."""
+        ...
+
+    def note_shut(self, model: str, now: float) -> None:
+        """No channel of the model may be tried: say so, now and then."""
         ...
 
 
@@ -166,6 +172,13 @@ class ChargedConversation(Conversation):
             self._finish_metered(0)
         if self.held_claim is not None:
             self._let_go()
+
+    def refuse_shut(self, offer: OfferEntry, routes: Sequence[Route]) -> None:
+        """No channel of the offer may be tried now."""
+        now = self._till.now()
+        self._till.note_shut(offer.offer.model, now)
+        failure = all_shut(routes, now)
+        self.refuse(failure.code, failure.message, retry_after_seconds=failure.retry_after_seconds)
 
     def _let_go(self) -> None:
         """Free the key, unless a record that was handed over decides over it."""

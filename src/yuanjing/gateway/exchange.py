@@ -22,7 +22,7 @@ from yuanjing.gateway.directory import ChannelState, Directory, KeyEntry, OfferE
 from yuanjing.gateway.options import GatewayOptions
 from yuanjing.gateway.purse import Purse
 from yuanjing.gateway.request import ChatRequest
-from yuanjing.gateway.routing import Failure, all_shut, may_one, tell_health, timed_out
+from yuanjing.gateway.routing import Failure, may_one, tell_health, timed_out
 from yuanjing.gateway.translate.llmage_openai import LlmageAnswer
 from yuanjing.gateway.translate.openai_openai import OpenAIAnswer
 from yuanjing.gateway.translate.wire import AnswerContext
@@ -152,7 +152,7 @@ class Exchange(ChargedConversation):
         self._input_max, self._output_max = bounds
         self._clamp_to = clamp_to
         if not self._try():
-            self._fail_without(all_shut(self._routes, self._services.now()))
+            self.refuse_shut(self._offer, self._routes)  # since it was admitted
 
     def replay(self, first: IdempotentRequest, body: bytes, *, is_stream: bool) -> None:
         """Give the first request's answer again; nothing is charged."""

@@ -48,7 +48,7 @@ class Failure:
 
 
 _ANSWERED = frozenset({"invalid_input", "moderated", "too_long"})
-_NOT_OF_CHANNEL = _ANSWERED | {"saturated", "stopping", "shut", "total time"}
+_NOT_OF_CHANNEL = _ANSWERED | {"saturated", "stopping", "total time"}
 _UNAVAILABLE_TEXT = "The provider is temporarily unavailable; try again in a moment"
 _MODERATED_TEXT = "The provider's content policy refused this content; change the request"
 _WAIT_SECONDS_MAX = 60
