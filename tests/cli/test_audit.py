@@ -108,7 +108,7 @@ APART = {
     "serve": "the parts that it starts record for themselves",
     "demo": "development only; a test of its own",
     "migrate": "a test of its own",
-    "channel test": "asks a provider, and writes nothing",
+    "channel test": "asks a provider, and writes nothing but a signal",
     "receipt show": "publishes the key of receipts",
     "audit checkpoint": "the same",
 }

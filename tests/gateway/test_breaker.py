@@ -3,6 +3,7 @@
 import threading
 import time
 
+from tests.support.gateway import MODEL
 from tests.support.rawclient import post
 from tests.support.rig import rig, wait_for
 from tests.support.upstream import (
@@ -23,6 +24,9 @@ from tests.support.upstream import (
     usage_event,
     wait,
 )
+
+from yuanjing.gateway.health import FailedTry
+from yuanjing.ports.store import Topic
 
 
 class Switch:
@@ -67,6 +71,57 @@ def test_where_all_are_shut_one_is_told_at_once_when_to_come_again():
         assert answer.headers[b"retry-after"] == b"4", "the longest pause"
         assert len(r.upstream.requests) == asked == 20
         assert not r.records
+
+
+def test_where_all_are_shut_nothing_is_leased_and_it_is_said_once():
+    options = {"breaker_pause_seconds": 30.0, "lease_idle_seconds": 0.1, "tick_seconds": 0.02}
+    with rig(upstreams=[RawUpstream([forever(error(b"500 X"))]) for _ in range(2)], **options) as r:
+        client = r.client()
+        while len(shut := [c for c in r.gateway.directory.channels.values() if c.health.shut_until]) < 2:
+            assert ask(client).status == 503, shut
+        wait_for(lambda: not r.gateway.purses.count)
+        calls, told = r.bank.calls, r.server.log.lines[:]
+        assert {ask(client).code for _ in range(10)} == {"provider_unavailable"}
+        assert (r.bank.calls, r.gateway.purses.count) == (calls, 0)
+        assert r.server.log.lines[len(told) :] == [("warning", "every channel of a model is shut", {"model": MODEL})]
+        assert r.gateway.counters.refusals["provider_unavailable"] == 10
+
+
+def test_a_channel_that_is_shut_while_money_is_leased_is_not_asked():
+    with rig(upstreams=[RawUpstream([forever(plain("first"))])]) as r:
+        r.bank.delay_seconds = 0.2
+        client = r.client()
+        client.send(post())
+        wait_for(lambda: r.bank.calls == 1)
+        r.server.call(lambda: shut(r, "provider_auth"))
+        answer = client.receive()
+        assert (answer.status, answer.code, answer.headers[b"retry-after"]) == (503, "provider_unavailable", b"10")
+        assert not r.upstream.requests
+        assert [line[1] for line in r.server.log.lines] == ["every channel of a model is shut"]
+
+
+def test_a_channel_that_an_operator_has_tried_is_open_at_once():
+    """If the test was wrong it is shut again, for the first pause, and that is said again at once."""
+    switch = Switch(error(b"402 X"))
+    with rig(upstreams=[RawUpstream([forever(switch)])], signal_poll_seconds=0.01) as r:
+        for times in (1, 2, 3):
+            assert ask(r.client()).status == 503
+            assert r.channel().health.reason == "provider_balance"
+            assert r.channel().health.shut_until - r.gateway.now() < 11
+            assert [line[1] for line in r.server.log.lines].count("channel shut") == times
+            r.server.node.pending += [(Topic.CATALOG, "ch_gone"), (Topic.CATALOG, "ch_1")]
+            wait_for(lambda: not r.channel().health.shut_until)
+            wait_for(lambda n=times: [line[1] for line in r.server.log.lines].count("channel opened") == n)
+        switch.fails = False
+        assert ask(r.client()).text == "first"
+        r.server.node.pending.append((Topic.CATALOG, "ch_1"))
+        wait_for(lambda: not r.server.node.pending)
+        assert [line[1] for line in r.server.log.lines].count("channel opened") == 3
+
+
+def shut(r, kind: str) -> None:
+    now = r.gateway.now()
+    assert r.channel().health.failed(FailedTry(kind=kind, is_sure=True, tried_at=now, ended=1), now)
 
 
 def test_the_beginning_of_an_answer_opens_a_channel():

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from tests.support.rawclient import post
 from tests.support.rig import rig, wait_for
-from tests.support.upstream import RawUpstream, Request, forever, plain
+from tests.support.upstream import RawUpstream, Request, echo, forever, plain
 
 from yuanjing.domain.catalog import ChannelLimits
 from yuanjing.gateway.capacity import ChannelCapacity
@@ -175,3 +175,14 @@ def test_new_limits_hold_without_new_connections():
         wait_for(lambda: r.channel(1).capacity.has_minute)
         assert r.channel(1) is before
         assert [ask(client).text for _ in range(3)] == ["first", "second", "second"]
+
+
+def test_only_streams_tell_how_long_a_first_byte_takes():
+    """A plain answer begins when all of it is made, which says nothing about how busy a provider is."""
+    begun = []
+    with rig(upstreams=[RawUpstream([forever(echo)])], adaptive_answers_min=10**9) as r:
+        client = r.client()
+        for is_stream in (False, True, False):
+            assert ask(client, stream=is_stream).status == 200
+            begun.append(r.channel(1).capacity.first_bytes)
+    assert begun == [0, 1, 1]

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from yuanjing.domain.errors import FencedError, StoreUnavailableError
 from yuanjing.domain.money import Book
 from yuanjing.gateway.counters import Counters
+from yuanjing.gateway.lease_source import PurseKey, Refill
 from yuanjing.gateway.options import GatewayOptions
-from yuanjing.gateway.purse import PurseKey, Purses, Refill, Waiter
+from yuanjing.gateway.purse import Purses, Waiter
 
 BUYER = (Book.TEST, "cus_1", None)
 OPTIONS = GatewayOptions(lease_wait_seconds=0.06, refuse_seconds=0.25, heartbeat_seconds=0.02, close_seconds=0.3)
@@ -25,6 +26,8 @@ class Ledger:
     holds: dict[str, int] = field(default_factory=dict)
     calls: list[tuple[str | None, int, int]] = field(default_factory=list)
     given_back: list[tuple[str, int, bool]] = field(default_factory=list)
+    answers: list[str] = field(default_factory=list)
+    asked: dict[str, int] = field(default_factory=dict)
     next_hold: str | None = None
     fails: list[Exception] = field(default_factory=list)
     return_fails: list[Exception] = field(default_factory=list)
@@ -33,6 +36,7 @@ class Ledger:
     is_recalling: bool = False
     extra: int = 0
     gate: asyncio.Event | None = None
+    return_gate: asyncio.Event | None = None
     desk: "Desk | None" = None
 
     async def acquire(self, key, *, hold_id, needed_nanos, recent_nanos, asked):
@@ -47,7 +51,13 @@ class Ledger:
         if self.fails:
             raise self.fails.pop(0)
         if self.available < needed_nanos:
-            return Refill(hold_id=None, granted_nanos=0, available_nanos=self.available, is_recalling=self.is_recalling)
+            return Refill(
+                hold_id=None,
+                granted_nanos=0,
+                available_nanos=self.available,
+                is_recalling=self.is_recalling,
+                asked=dict(self.asked),
+            )
         amount = min(self.available, needed_nanos + self.extra)
         self.available -= amount
         if self.loses_reply:
@@ -61,11 +71,14 @@ class Ledger:
 
     async def give_back(self, returns):
         await asyncio.sleep(0)
+        if self.return_gate is not None:
+            await self.return_gate.wait()
         if self.return_fails:
             raise self.return_fails.pop(0)
         for back in returns:
             assert back.amount_nanos >= 0
             self.given_back.append((back.hold_id, back.amount_nanos, back.is_final))
+            self.answers += [back.hold_id] * back.is_answer
             self.holds[back.hold_id] -= back.amount_nanos
             assert self.holds[back.hold_id] >= 0
             self.available += back.amount_nanos

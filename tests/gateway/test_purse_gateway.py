@@ -24,8 +24,8 @@ from tests.support.sandbox import price_of
 from yuanjing.domain.dialects import Dialect
 from yuanjing.domain.identity import KeyLimits
 from yuanjing.domain.pricing import ChatTier, ceiling_nanos
+from yuanjing.gateway.lease_source import Refill
 from yuanjing.gateway.options import GatewayOptions
-from yuanjing.gateway.purse import Refill
 from yuanjing.gateway.request import ChatRequest
 from yuanjing.ports.store import Topic
 

@@ -7,7 +7,7 @@ from tests.gateway.test_purse import BUYER, OPTIONS, Desk, Ledger
 
 from yuanjing.domain.errors import StoreUnavailableError
 from yuanjing.domain.money import Book
-from yuanjing.gateway.purse import Refill
+from yuanjing.gateway.lease_source import Refill
 
 OF_KEY = (Book.TEST, "cus_1", "key_1")
 
@@ -96,21 +96,114 @@ async def test_who_waits_is_woken_by_news():
 
 
 async def test_who_does_not_answer_is_waited_for_once():
-    """Its process has died. When something is heard, it is worth waiting again."""
-    desk = Desk(Ledger(available=10, is_recalling=True))
-    for waits in (True, False):
+    """Its process has died. What is heard of others makes nobody wait for it again; a question to somebody new does."""
+    desk = Desk(Ledger(available=10, is_recalling=True, asked={"hold_dead": 100}))
+
+    async def waits() -> bool:
         future = desk.ask(50)
-        await asyncio.sleep(0.01)
-        assert future.done() is not waits
+        await asyncio.sleep(0.002)
+        is_waiting = not future.done()
         desk.time += OPTIONS.lease_wait_seconds
         assert isinstance(await future, Refill)
-        desk.time += OPTIONS.refuse_seconds
+        return is_waiting
+
+    assert [await waits()] == [True]
+    desk.time += OPTIONS.refuse_seconds
+    assert not await waits()
     desk.purses.forget_refusal(Book.TEST, "cus_1")
-    future = desk.ask(50)
+    calls = len(desk.ledger.calls)
+    assert not await waits()
+    assert len(desk.ledger.calls) == calls + 1  # but the ledger is asked
+    desk.purses.forget_refusal(Book.TEST, "cus_1")
+    desk.ledger.asked = {"hold_dead": 100, "hold_new": 50}
+    assert await waits()
+
+
+async def test_funds_do_not_prolong_a_wait():
+    """Each of them has the ledger asked at once; who is silent is waited for no longer."""
+    desk = Desk(Ledger(available=10, is_recalling=True, asked={"hold_dead": 100}))
+    first = desk.ask(50)
     await asyncio.sleep(0.002)
-    assert not future.done()
-    desk.time += OPTIONS.lease_wait_seconds
-    assert isinstance(await future, Refill)
+    desk.time += OPTIONS.lease_wait_seconds / 2
+    second = desk.ask(50)
+    desk.purses.forget_refusal(Book.TEST, "cus_1")
+    await asyncio.sleep(0.002)
+    assert not first.done()
+    desk.time += OPTIONS.lease_wait_seconds / 2
+    desk.purses.forget_refusal(Book.TEST, "cus_1")
+    async with asyncio.timeout(2):
+        assert isinstance(await first, Refill)
+        assert isinstance(await second, Refill)
+
+
+async def test_money_on_its_way_back_is_waited_for_by_its_own_customer_only():
+    for customer, waits in (("cus_1", True), ("cus_2", False)):
+        desk = Desk(Ledger(available=10))
+        desk.ledger.return_gate, desk.ledger.holds["hold_x"] = asyncio.Event(), 7
+        other = desk.purses.get((Book.TEST, customer, "key_1"))
+        other.hold_id, other.free = "hold_x", 7
+        desk.purses.recall({"hold_x"})
+        future = desk.ask(50)
+        await asyncio.sleep(0.002)
+        assert future.done() is not waits
+        desk.ledger.return_gate.set()
+        desk.time += OPTIONS.lease_wait_seconds
+        assert isinstance(await future, Refill)
+
+
+async def test_what_goes_back_before_a_recall_is_heard_does_not_answer_it():
+    desk = Desk(Ledger(extra=500), buyer=OF_KEY)
+    hold = await desk.ask(50)
+    desk.purses.recall_key(OF_KEY)
+    await desk.quiet()
+    assert (desk.ledger.given_back, desk.ledger.answers) == ([(hold, 500, False)], [])
+    desk.purses.recall({hold})
+    await desk.quiet()
+    assert desk.ledger.answers == [hold]
+    desk.purses.settle(desk.purse, hold, 50, 20)
+    await desk.quiet()
+    assert (desk.ledger.given_back[1:], desk.ledger.answers) == ([(hold, 0, False), (hold, 30, False)], [hold])
+
+
+async def test_a_recall_that_is_heard_twice_is_answered_once():
+    """By the signal and by the heartbeat: a second answer could be taken for that to the next recall."""
+    desk = Desk(Ledger(extra=100))
+    hold = await desk.ask(50)
+    desk.ledger.holds["hold_old"] = 7
+    desk.ledger.return_gate = asyncio.Event()
+    for _ in range(2):
+        desk.purses.recall({hold, "hold_old"})
+        await asyncio.sleep(0)
+    desk.ledger.return_gate.set()
+    await desk.quiet()
+    assert sorted(desk.ledger.answers) == [hold, "hold_old"]
+    desk.purses.recall({hold})
+    await desk.quiet()
+    assert desk.ledger.answers[2:] == [hold]
+
+
+async def test_an_old_lease_that_is_recalled_while_a_new_one_is_granted_is_answered():
+    desk = Desk(Ledger(extra=30))
+    old = await desk.ask(50)
+    desk.ledger.gate, desk.ledger.next_hold = asyncio.Event(), "hold_new"
+    future = desk.ask(40)
+    await asyncio.sleep(0)
+    desk.purses.recall({old})
+    desk.ledger.gate.set()
+    assert await future == "hold_new"
+    await desk.quiet()
+    assert desk.ledger.answers == [old]
+
+
+async def test_a_refusal_under_a_keys_old_terms_is_forgotten():
+    desk = Desk(Ledger(available=10), buyer=OF_KEY)
+    desk.purses.processes = 100
+    assert isinstance(await desk.ask(50), Refill)
+    desk.ledger.available = 100
+    assert isinstance(await desk.ask(50), Refill)
+    assert len(desk.ledger.calls) == 1
+    desk.purses.recall_key(OF_KEY)
+    assert await desk.ask(50) == "hold_0"
 
 
 async def test_many_processes_refuse_for_longer():

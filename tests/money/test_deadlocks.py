@@ -5,13 +5,16 @@ import random
 from collections.abc import AsyncGenerator
 
 import pytest
-from tests.support.money import FlakyStore, Gateway, World, tokens
+from tests.support.money import FlakyStore, Gateway, World, make_record, tokens
 
 from yuanjing.adapters.memory.spool import MemorySpoolFolder
 from yuanjing.adapters.sql import open_store, postgres
 from yuanjing.domain.holds import LeasePolicy
+from yuanjing.domain.idempotency import Claim, KeptAnswer
 from yuanjing.domain.identity import BudgetPeriod
+from yuanjing.domain.usage import UsageRecord
 from yuanjing.kit.clock import SystemClock
+from yuanjing.usecases.idempotency import claim_chats, keep_answers
 from yuanjing.usecases.nodes import find_reader, take_over
 from yuanjing.usecases.posting import UsagePoster
 from yuanjing.usecases.verify import verify
@@ -64,6 +67,30 @@ async def test_two_nodes_that_recall_each_other_and_themselves(world, conflicts)
                 for n, gateway in zip((0, 3), both, strict=True)
             )
         )
+    assert conflicts == []
+
+
+async def test_answers_that_are_kept_beside_keys_that_are_claimed_again(world, conflicts):
+    """Whole answers and broken ones in turn, since they are written by different statements."""
+    digests = [b"%03d" % n for n in range(60)]
+    owner = ("m-a", 1)
+
+    def claims(words: str) -> list[Claim]:
+        return [Claim(key_id="key_a", digest=d, content=b"", usage_id=f"{words} {d.decode()}") for d in digests]
+
+    async def keep(records: list[UsageRecord]) -> None:
+        await world.store.write(lambda tx: keep_answers(tx, records, 2.0))
+
+    async def claim(words: str) -> None:
+        await world.store.write(lambda tx: claim_chats(tx, claims(words), owner, 3.0))
+
+    for number in range(6):
+        kept = [KeptAnswer(digest=digest, is_whole=n % 2 == 1) for n, digest in enumerate(digests)]
+        first = claims(f"first {number}")
+        records = [make_record(id=c.usage_id, key_id=c.key_id, kept=k) for c, k in zip(first, kept, strict=True)]
+        await claim(f"first {number}")
+        await at_once(keep(records), claim("second"), claim("third"))
+        await world.store.write(lambda tx: tx.idempotency.prune(10.0, 1000))
     assert conflicts == []
 
 

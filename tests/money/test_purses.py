@@ -16,8 +16,9 @@ from yuanjing.bootstrap.sources import Leases
 from yuanjing.domain.money import Book
 from yuanjing.domain.pricing import ceiling_nanos, charge_nanos
 from yuanjing.gateway.counters import Counters
+from yuanjing.gateway.lease_source import Refill
 from yuanjing.gateway.options import GatewayOptions
-from yuanjing.gateway.purse import Purses, Refill, Waiter
+from yuanjing.gateway.purse import Purses, Waiter
 from yuanjing.kit.clock import ManualClock
 from yuanjing.usecases.nodes import beat
 from yuanjing.usecases.posting import UsagePoster

@@ -270,7 +270,7 @@ class MoneyMachine(PromotionRules):
             gateway.spool.forget(seen.posted_seq)
             for hold_id in seen.recalled:
                 if hold_id in gateway.leases:
-                    await gateway.give_back(hold_id)
+                    await gateway.give_back(hold_id, is_answer=True)
 
         self.start(work(), steps)
 
@@ -319,7 +319,7 @@ class MoneyMachine(PromotionRules):
             node_id=node.id,
             incarnation=node.incarnation,
             reader=reader,
-            batch_rows=3,
+            poster=UsagePoster(self.world.store, self.clock, batch_rows=3),
         )
         self.start(coroutine, steps)
 
@@ -470,7 +470,7 @@ class MoneyMachine(PromotionRules):
                     node_id=node.id,
                     incarnation=node.incarnation,
                     reader=reader,
-                    batch_rows=3,
+                    poster=UsagePoster(self.world.store, self.clock, batch_rows=3),
                 )
             )
         poster = UsagePoster(self.world.store, self.clock, batch_rows=3)

@@ -235,7 +235,7 @@ class GatewaySlot(Slot):
                 directory=Directory(services, log),
                 leases=Leases(keeper, node),
                 claims=ChatClaims(services, node),
-                node=NodeLife(services, keeper, node),
+                node=NodeLife(services, keeper, node, log),
                 spool=FragileWriter(spools.create(node.id, node.incarnation), around.plan, self.on_kept),
                 on_fenced=self._stop.set,
                 on_broken=self._stop.set,

@@ -25,8 +25,8 @@ from yuanjing.domain.money import Book
 from yuanjing.domain.pricing import ChatPrice, ChatTier
 from yuanjing.domain.usage import UsageRecord
 from yuanjing.gateway.directory import DirectoryContent, OpenChannel
+from yuanjing.gateway.lease_source import Asked, GivenBack, PurseKey, Refill
 from yuanjing.gateway.options import GatewayOptions
-from yuanjing.gateway.purse import Asked, GivenBack, PurseKey, Refill
 from yuanjing.gateway.runtime import Gateway, GatewayParts, Pulse
 from yuanjing.kit.clock import SystemClock
 from yuanjing.kit.digest import keyed_digest

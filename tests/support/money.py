@@ -175,8 +175,9 @@ class Gateway:
         return self.finish(self.admit(answer.hold_id, ceiling), usage)
 
     async def give_back(
-        self, hold_id: str, amount: int | None = None, *, is_final: bool = False, is_wanted: bool = False
+        self, hold_id: str, amount: int | None = None, *, is_final: bool = False, **marks: bool
     ) -> None:
+        """`marks` as in `LeaseReturn`."""
         lease = self.leases[hold_id]
         amount = lease.free if amount is None else amount
         lease.free -= amount
@@ -184,7 +185,7 @@ class Gateway:
             assert not any(r.hold_id == hold_id for r in self.in_flight)
             assert not lease.free
             del self.leases[hold_id]
-        given = LeaseReturn(hold_id=hold_id, amount_nanos=amount, is_final=is_final, is_wanted=is_wanted)
+        given = LeaseReturn(hold_id=hold_id, amount_nanos=amount, is_final=is_final, **marks)
         await self.keeper.give_back(self.node, [given])
 
     def kill(self) -> None:

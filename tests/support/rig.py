@@ -104,7 +104,7 @@ def wait_for(is_so: Callable[[], object], seconds: float = 5.0, say: Callable[[]
 
 
 @contextmanager
-def rig(  # a set-up's parts, each by its name
+def rig(  # noqa: PLR0913  # a set-up's parts, each by its name
     *scripts: Sequence[Step],
     upstreams: Sequence[RawUpstream] = (),
     drains: bool = False,

@@ -79,7 +79,7 @@ async def test_a_refusal_recalls_what_other_leases_hold(world):
     seen = await beat(world.store, world.clock, first.node)
     assert (seen.recalled, seen.gateways) == ([held.hold_id], 2)
     assert (await beat(world.store, world.clock, second.node)).recalled == []
-    await first.give_back(held.hold_id)
+    await first.give_back(held.hold_id, is_answer=True)
     assert ("funds", "live:cus_a") in await world.signals()
     assert (await beat(world.store, world.clock, first.node)).recalled == []
     assert (await second.acquire("cus_a", needed=500)).granted_nanos == 500
@@ -261,7 +261,7 @@ async def test_a_budget_is_exact_over_processes(world):
     poster = UsagePoster(world.store, world.clock, batch_rows=10)
     await poster.post(world.reader(first))
     await clean(world)
-    await first.give_back(mine.hold_id)
+    await first.give_back(mine.hold_id, is_answer=True)
     again = await first.acquire("cus_a", needed=1, recent=YUAN, budget_key_id="key_b")
     assert again.granted_nanos == 600_000 - record.charge_nanos
     assert (await second.acquire("cus_a", needed=1)).granted_nanos == 1

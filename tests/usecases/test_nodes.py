@@ -1,11 +1,12 @@
 import pytest
-from tests.support.money import TTL_SECONDS, World, tokens
+from tests.support.money import TTL_SECONDS, World, make_record, tokens
 
 from yuanjing.domain.errors import FencedError, SpoolError
-from yuanjing.domain.usage import UsageStatus
+from yuanjing.domain.usage import UsageRecord, UsageStatus
 from yuanjing.kit.clock import ManualClock
 from yuanjing.ports.store import Node
 from yuanjing.usecases.expiry import PatientExpiry, expire_holds
+from yuanjing.usecases.movements import Late
 from yuanjing.usecases.nodes import NodeObserver, NodeRef, beat, register_node, take_over
 from yuanjing.usecases.posting import UsagePoster
 from yuanjing.usecases.verify import verify
@@ -24,15 +25,34 @@ async def clean(world: World) -> None:
     assert (await verify(world.store, world.spools, world.clock)).breaches == []
 
 
-async def end(world: World, gateway, *, with_spool: bool, batch_rows: int = 100) -> bool:
+async def end(world: World, gateway, *, with_spool: bool, poster: UsagePoster | None = None) -> bool:
     return await take_over(
         world.store,
         world.clock,
         node_id=gateway.node.id,
         incarnation=gateway.node.incarnation,
         reader=world.reader(gateway) if with_spool else None,
-        batch_rows=batch_rows,
+        poster=poster or UsagePoster(world.store, world.clock, batch_rows=100),
     )
+
+
+@pytest.mark.parametrize("batch_rows", [1, 2, 100])
+async def test_what_comes_late_in_a_take_over_is_told(rich, batch_rows):
+    """Rows are posted before the end of the life, what was in flight with it."""
+    gateway = await rich.gateway()
+    *rows, running = (stray(rich, YUAN // 2) for _ in range(4))
+    gateway.spool.append(rows, [running])
+    gateway.kill()
+    poster = UsagePoster(rich.store, rich.clock, batch_rows=batch_rows)
+    assert await end(rich, gateway, with_spool=True, poster=poster)
+    assert poster.take_late() == Late(rows=4, charge_nanos=2 * YUAN, shortfall_nanos=YUAN)
+    assert not await end(rich, gateway, with_spool=True, poster=poster)
+    assert poster.take_late() == Late()
+
+
+def stray(world: World, charge_nanos: int) -> UsageRecord:
+    """Usage whose hold nobody knows."""
+    return make_record(id=world.usage_id(), hold_id="hold_gone", charge_nanos=charge_nanos, ceiling_nanos=charge_nanos)
 
 
 @pytest.mark.parametrize("batch_rows", [2, 100])
@@ -42,7 +62,9 @@ async def test_take_over_charges_the_leases_before_it_returns_them(rich, batch_r
     answer = await gateway.acquire("cus_a", needed=10**6)
     running = gateway.mark(gateway.admit(answer.hold_id, 10**6), tokens(10, 7))
     gateway.kill()
-    assert await end(rich, gateway, with_spool=True, batch_rows=batch_rows)
+    poster = UsagePoster(rich.store, rich.clock, batch_rows=batch_rows)
+    assert await end(rich, gateway, with_spool=True, poster=poster)
+    assert not poster.take_late().rows
     usages = await rich.usages()
     assert usages.keys() == {running.id, *(r.id for r in records)}
     for usage in usages.values():

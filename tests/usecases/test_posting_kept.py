@@ -123,8 +123,6 @@ async def test_large_answers_are_posted_in_small_batches_and_none_is_left(
     gateway.spool.close()
     gateway.kill()
     node = gateway.node
-    assert await take_over(
-        rich.store, rich.clock, node_id=node.id, incarnation=node.incarnation, reader=its, batch_rows=100
-    )
+    assert await take_over(rich.store, rich.clock, node_id=node.id, incarnation=node.incarnation, reader=its)
     assert set(await rich.usages()) == {record.id for record in records}
     its.close()

@@ -27,14 +27,14 @@ DRAFT = ChannelDraft(provider_id="dashscope", book=Book.LIVE, base_url="https://
 
 
 class RecordingProbe:
-    """A provider that answers everything well."""
+    """A provider that answers everything well, or nothing."""
 
-    def __init__(self):
-        self.targets = []
+    def __init__(self, *, is_ok=True):
+        self.targets, self.is_ok = [], is_ok
 
     async def probe(self, target):
         self.targets.append(target)
-        return ProbeReport(is_ok=True, status=200, message="it works", duration_ms=1)
+        return ProbeReport(is_ok=self.is_ok, status=200, message="it works", duration_ms=1)
 
 
 def plain(box, channel):
@@ -113,7 +113,7 @@ async def test_what_is_not_there_is_not_found(catalog_store, clock, box):
     with pytest.raises(NotFoundError):
         await set_channel_enabled(catalog_store, clock, "ch_x", is_enabled=True)
     with pytest.raises(NotFoundError):
-        await check_channel(catalog_store, box, RecordingProbe(), "ch_x")
+        await check_channel(catalog_store, clock, box, RecordingProbe(), "ch_x")
 
 
 async def test_your_own_server_needs_no_credential(catalog_store, clock, box):
@@ -154,17 +154,26 @@ async def test_a_check_uses_the_channels_own_names(catalog_store, clock, box):
     made = await add_channel(catalog_store, clock, box, draft, credential=SECRET)
     probe = RecordingProbe()
     for model in (None, "qwen3-max", "qwen-flash"):
-        assert (await check_channel(catalog_store, box, probe, made.id, model=model)).is_ok
+        assert (await check_channel(catalog_store, clock, box, probe, made.id, model=model)).is_ok
     assert [target.model for target in probe.targets] == [None, "my-qwen", "qwen-flash"]
     assert {target.credential for target in probe.targets} == {SECRET}
     assert SECRET not in repr(probe.targets)
     with pytest.raises(NotFoundError):
-        await check_channel(catalog_store, box, probe, made.id, model="kimi-k2.5")
+        await check_channel(catalog_store, clock, box, probe, made.id, model="kimi-k2.5")
+
+
+async def test_gateways_are_told_of_a_channel_that_works(catalog_store, clock, box, signals):
+    made = await add_channel(catalog_store, clock, box, DRAFT, credential=SECRET)
+    before = await signals()
+    assert not (await check_channel(catalog_store, clock, box, RecordingProbe(is_ok=False), made.id)).is_ok
+    assert await signals() == before
+    assert (await check_channel(catalog_store, clock, box, RecordingProbe(), made.id)).is_ok
+    assert await signals() == [*before, (Topic.CATALOG, made.id)]
 
 
 async def test_a_check_with_a_lost_key_says_what_to_do(catalog_store, clock, box):
     made = await add_channel(catalog_store, clock, box, DRAFT, credential=SECRET)
-    report = await check_channel(catalog_store, SecretBox([b"other" * 6 + b"xx"]), RecordingProbe(), made.id)
+    report = await check_channel(catalog_store, clock, SecretBox([b"other" * 6 + b"xx"]), RecordingProbe(), made.id)
     assert not report.is_ok
     assert "give it again" in report.message
 
@@ -256,11 +265,11 @@ async def test_a_channel_of_videos_may_rename_every_model(catalog_store, clock, 
 async def test_a_check_of_a_video_channel_costs_nothing(catalog_store, clock, box):
     made = await add_channel(catalog_store, clock, box, VIDEO, credential=SECRET)
     probe = RecordingProbe()
-    assert (await check_channel(catalog_store, box, probe, made.id)).is_ok
+    assert (await check_channel(catalog_store, clock, box, probe, made.id)).is_ok
     (target,) = probe.targets
     assert (target.protocol, target.model, target.quirks) == ("ark", None, ())
     with pytest.raises(InvalidInputError, match="costs money"):
-        await check_channel(catalog_store, box, probe, made.id, model=LLMID)
+        await check_channel(catalog_store, clock, box, probe, made.id, model=LLMID)
 
 
 async def test_a_model_of_several_offers_is_named_by_id(catalog_store, clock, box):

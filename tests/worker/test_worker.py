@@ -3,18 +3,20 @@ import itertools
 from contextlib import asynccontextmanager
 
 import pytest
-from tests.support.money import FlakyStore, World, tokens
+from tests.support.money import FlakyStore, World, make_record, tokens
 
 from yuanjing.adapters.memory import MemoryStore
 from yuanjing.adapters.memory.spool import MemorySpoolFolder
-from yuanjing.domain.errors import StoreUnavailableError
+from yuanjing.domain.errors import SpoolError, StoreUnavailableError
 from yuanjing.domain.money import Book
 from yuanjing.kit.clock import ManualClock
 from yuanjing.ports.artifacts import StorageUnavailableError
+from yuanjing.usecases.nodes import take_over
 from yuanjing.usecases.posting import UsagePoster
 from yuanjing.usecases.promotions import Gift, give_promotion
 from yuanjing.usecases.verify import verify
 from yuanjing.worker import Worker, WorkerCounters, WorkerOptions
+from yuanjing.worker.observing import ObservingLoop
 from yuanjing.worker.posting import PostingLoop
 from yuanjing.worker.supervisor import Bell, Supervisor
 
@@ -114,6 +116,47 @@ async def test_a_dead_process_of_this_machine_is_taken_over_at_once(world):
     balances = await world.balances("cus_a")
     assert (balances.available_nanos, balances.held_nanos) == (YUAN - record.charge_nanos, 0)
     assert (await verify(world.store, world.spools, world.clock)).breaches == []
+
+
+@pytest.mark.parametrize("batch_rows", [1, 100])
+async def test_what_comes_late_in_a_take_over_is_told_and_counted(world, batch_rows):
+    counters, log = WorkerCounters(), Log()
+    options = WorkerOptions(machine="m", post_batch_rows=batch_rows)
+    loop = ObservingLoop(world.store, world.spools, world.clock, options, log, counters)
+    gateway = await world.gateway()
+    strays = [
+        make_record(id=world.usage_id(), hold_id="hold_gone", charge_nanos=YUAN, ceiling_nanos=YUAN) for _ in range(2)
+    ]
+    gateway.spool.append(strays, [])
+    gateway.kill()
+    await loop.run()
+    assert (counters.take_overs, counters.rows_late, counters.late_shortfall_nanos) == (1, 2, YUAN)
+    amounts = {"rows": 2, "charge_nanos": 2 * YUAN, "shortfall_nanos": YUAN}
+    assert ("worker.settled_late", {"node": "m-g0", "incarnation": 1, **amounts}) in log.lines
+
+
+async def test_what_came_late_is_told_of_its_own_spool_although_the_rest_cannot_be_read(world):
+    counters, log = WorkerCounters(), Log()
+    options = WorkerOptions(machine="m", post_batch_rows=1)
+    loop = ObservingLoop(world.store, world.spools, world.clock, options, log, counters)
+    gateway = await world.gateway()
+    strays = [
+        make_record(id=world.usage_id(), hold_id="hold_gone", charge_nanos=YUAN, ceiling_nanos=YUAN) for _ in range(3)
+    ]
+    gateway.spool.append(strays, [])
+    gateway.kill()
+    await take_over(world.store, world.clock, node_id="m-g0", incarnation=1, reader=None)
+    reader = world.reader(gateway)
+    after = reader.after
+
+    def breaks(seq: int, limit: int):
+        if seq:
+            raise SpoolError("the disk has a hole")
+        return after(seq, limit)
+
+    reader.after = breaks
+    await loop.run()
+    assert (counters.rows_late, [event for event in log.events() if "late" in event]) == (1, ["worker.settled_late"])
 
 
 async def test_a_silent_process_is_taken_over_after_its_time(world):

@@ -26,7 +26,7 @@ from yuanjing.bootstrap.redemptions import make_redemptions
 from yuanjing.bootstrap.services import Services, open_services
 from yuanjing.bootstrap.sign_in import has_secure_cookies, make_sign_in
 from yuanjing.bootstrap.sms import open_sms, outbox_reader
-from yuanjing.bootstrap.sources import ChatClaims, Directory, Leases, NodeLife
+from yuanjing.bootstrap.sources import ChatClaims, Directory, Leases, NodeLife, tell_late
 from yuanjing.bootstrap.store_metrics import collect_store
 from yuanjing.bootstrap.upstreams import DeliveryCheck, Upstreams, make_callbacks
 from yuanjing.domain.holds import LeasePolicy
@@ -45,7 +45,8 @@ from yuanjing.ports.messages import SmsSender
 from yuanjing.settings import Settings
 from yuanjing.usecases.key_finder import KeyFinder
 from yuanjing.usecases.leases import LeaseKeeper
-from yuanjing.usecases.nodes import NodeRef, register_node
+from yuanjing.usecases.nodes import BATCH_ROWS, NodeRef, register_node
+from yuanjing.usecases.posting import UsagePoster
 from yuanjing.usecases.topups import Notifications, TopUpParts, TopUps
 from yuanjing.usecases.usage_pages import OwnUsage, UsagePolicy
 from yuanjing.usecases.videos import VideoParts, VideoPolicy, Videos
@@ -90,14 +91,7 @@ async def _serve(handover: Handover, listener: socket.socket) -> int:
         open_payments(services, address=handover.address, sandbox_address=handover.sandbox_address) as payments,
         open_sms(settings, services.clock) as sms,
     ):
-        node = await register_node(
-            services.store,
-            services.clock,
-            node_id=node_name(settings, handover.slot),
-            machine=settings.machine,
-            role="gateway",
-            spools=services.spools,
-        )
+        node = await _register(services, node_name(settings, handover.slot), log)
         desk = None if payments is None else _top_up_desk(payments, settings)
         process = GatewayProcess(services, files, Outside(topups=desk, sms=sms), node, handover, log)
         log.info("gateway started", node=node.id, incarnation=node.incarnation)
@@ -106,6 +100,23 @@ async def _serve(handover: Handover, listener: socket.socket) -> int:
         if process.is_fenced:
             return EXIT_FENCED
         return EXIT_BROKEN if process.is_broken else 0
+
+
+async def _register(services: Services, node_id: str, log: FilteringBoundLogger) -> NodeRef:
+    """Begin a life of this process slot; if the one before was not ended, it ends now."""
+    poster = UsagePoster(services.store, services.clock, batch_rows=BATCH_ROWS)
+    try:
+        return await register_node(
+            services.store,
+            services.clock,
+            node_id=node_id,
+            machine=services.settings.machine,
+            role="gateway",
+            spools=services.spools,
+            poster=poster,
+        )
+    finally:
+        tell_late(poster, node_id, log)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -150,7 +161,7 @@ class GatewayProcess:
                 directory=Directory(services, log),
                 leases=Leases(keeper, node),
                 claims=ChatClaims(services, node),
-                node=NodeLife(services, keeper, node),
+                node=NodeLife(services, keeper, node, log),
                 spool=services.spools.create(node.id, node.incarnation),
                 trusted_proxies=settings.trusted_proxies,
                 on_fenced=self._fenced,

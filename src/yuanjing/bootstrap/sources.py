@@ -8,7 +8,7 @@ from yuanjing.domain.idempotency import Claim, Found
 from yuanjing.domain.identity import ApiKey, Customer
 from yuanjing.domain.pricing import ChatPrice
 from yuanjing.gateway.directory import DirectoryContent, OpenChannel
-from yuanjing.gateway.purse import Asked, GivenBack, PurseKey, Refill
+from yuanjing.gateway.lease_source import Asked, GivenBack, PurseKey, Refill
 from yuanjing.gateway.runtime import Log, Pulse
 from yuanjing.kit.secretbox import SecretBox, SecretBoxError
 from yuanjing.ports.store import Signal, Topic, Tx
@@ -16,7 +16,8 @@ from yuanjing.usecases.catalog import load_directory
 from yuanjing.usecases.idempotency import claim_chats, look_up, release_claims
 from yuanjing.usecases.key_finder import KeyFinder
 from yuanjing.usecases.leases import LeaseKeeper, LeaseRequest, LeaseReturn
-from yuanjing.usecases.nodes import NodeRef, beat, find_reader, take_over
+from yuanjing.usecases.nodes import BATCH_ROWS, NodeRef, beat, find_reader, take_over
+from yuanjing.usecases.posting import UsagePoster
 
 SIGNALS_MARGIN = 200
 """Signals are looked at again over this many numbers: a lower one may appear late, as transactions overlap."""
@@ -121,6 +122,7 @@ class Leases:
                     amount_nanos=given.amount_nanos,
                     is_final=given.is_final,
                     is_wanted=given.is_wanted,
+                    is_answer=given.is_answer,
                 )
                 for given in returns
             ],
@@ -152,10 +154,11 @@ class ChatClaims:
 class NodeLife:
     """See `gateway.runtime.NodeSource`."""
 
-    def __init__(self, services: Services, keeper: LeaseKeeper, node: NodeRef) -> None:
+    def __init__(self, services: Services, keeper: LeaseKeeper, node: NodeRef, log: Log) -> None:
         self._services = services
         self._keeper = keeper
         self._node = node
+        self._log = log
         self._last_seq: int | None = None
         self._seen: set[int] = set()
 
@@ -198,10 +201,23 @@ class NodeLife:
         """End this life: our own spool is posted, our leases go back; nothing is left to take over."""
         services = self._services
         reader = find_reader(services.spools, self._node.id, self._node.incarnation)
-        await take_over(
-            services.store,
-            services.clock,
-            node_id=self._node.id,
-            incarnation=self._node.incarnation,
-            reader=reader,
-        )
+        poster = UsagePoster(services.store, services.clock, batch_rows=BATCH_ROWS)
+        try:
+            await take_over(
+                services.store,
+                services.clock,
+                node_id=self._node.id,
+                incarnation=self._node.incarnation,
+                reader=reader,
+                poster=poster,
+            )
+        finally:
+            tell_late(poster, self._node.id, self._log)
+
+
+def tell_late(poster: UsagePoster, node_id: str, log: Log) -> None:
+    """Say what a gateway has settled late of a life of its own that it has ended; a worker tells of others."""
+    late = poster.take_late()
+    if late.rows:
+        amounts = {"charge_nanos": late.charge_nanos, "shortfall_nanos": late.shortfall_nanos}
+        log.warning("settled late", node=node_id, rows=late.rows, **amounts)

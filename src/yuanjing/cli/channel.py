@@ -165,8 +165,11 @@ def try_(
     ] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Try a channel with one small request that costs nothing; exit code 1 if it does not work."""
-    report = run(context, lambda s: channels.check_channel(s.store, s.box, s.probe, channel, model=model))
+    """Try a channel with one small request that costs nothing; exit code 1 if it does not work.
+
+    One that works is opened in all gateways, if they had shut it.
+    """
+    report = run(context, lambda s: channels.check_channel(s.store, s.clock, s.box, s.probe, channel, model=model))
     document = {
         "ok": report.is_ok,
         "status": report.status,

@@ -131,8 +131,8 @@ class LeasePolicy:
 def lease_amount(available_nanos: int, needed_nanos: int, recent_nanos: int, policy: LeasePolicy) -> int:
     """How much to lease, or 0 if `needed_nanos` (the ceiling that missed) is not there.
 
-    About two seconds of recent spending (`recent_nanos`), at least the ceiling that missed, at most a share of what
-    is available; near the end of a balance exactly one ceiling, so that the last yuan is spendable anywhere.
+    What is likely to be needed soon (`recent_nanos`), at least the ceiling that missed, else at most a share of what is
+    available; near the end of a balance exactly one ceiling, so that the last yuan is spendable anywhere.
     """
     assert needed_nanos > 0
     assert recent_nanos >= 0

@@ -12,10 +12,11 @@ from yuanjing.domain.pricing import ChatPrice, affordable_output_tokens, ceiling
 from yuanjing.gateway.billing import estimated_tokens
 from yuanjing.gateway.directory import KeyEntry, OfferEntry
 from yuanjing.gateway.exchange import Exchange, Services
-from yuanjing.gateway.purse import Purse, Refill, Waiter
+from yuanjing.gateway.lease_source import Refill
+from yuanjing.gateway.purse import Purse, Waiter
 from yuanjing.gateway.repeating import begin_claim, refuse_often
 from yuanjing.gateway.request import ChatRequest, RequestError
-from yuanjing.gateway.routing import order_routes
+from yuanjing.gateway.routing import may_one, order_routes
 from yuanjing.kit.digest import keyed_digest
 
 _BEARER = "bearer "
@@ -110,13 +111,17 @@ def admit_key(gateway: Services, exchange: Exchange, key: KeyEntry) -> None:
     except RequestError as error:
         exchange.refuse(error.code, error.message, error.param)
         return
+    routes = offer.routes[key.book_name]
+    if routes[0].channel.health.shut_until and not may_one(routes, 0, gateway.now()):
+        exchange.refuse_unserved(offer, routes)
+        return
     # Counted last of all checks, since what is counted must be finished again.
     tokens = estimated_tokens(request, offer.limits) if key.limits.tokens_per_minute is not None else 0
     if key.has_limits and not key.meter.admit(key.limits, gateway.now(), gateway.processes, tokens):
         refuse_often(gateway, exchange, key)
         return
     exchange.estimated_tokens = tokens
-    exchange.take(key, request, offer, price, order_routes(offer.routes[key.book_name], gateway.random, gateway.now))
+    exchange.take(key, request, offer, price, order_routes(routes, gateway.random, gateway.now))
     exchange.usage_id = exchange.usage_id or gateway.new_id()
     exchange.started_at = wall
     reserve(gateway, exchange, None, _CLAMP_ROUNDS)

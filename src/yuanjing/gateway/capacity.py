@@ -25,7 +25,7 @@ class ChannelCapacity:
     Attributes:
         most: so many requests may be under way at once, those that wait for a connection included.
         has_minute: whether requests or tokens a minute are limited.
-        first_bytes, first_byte_seconds: answers that have begun in this window, and how long that took all of them.
+        first_bytes, first_byte_seconds: streams that have begun in this window, and how long that took all of them.
     """
 
     __slots__ = (

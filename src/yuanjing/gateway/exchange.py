@@ -4,48 +4,33 @@ An exchange is what uvicorn's protocol keeps in place of an ASGI cycle. Everythi
 used only for connecting and, in admission, for what is not in memory.
 """
 
-import random
-from collections.abc import Sequence
 from typing import Protocol
 
 from yuanjing.domain.dialects import Dialect
 from yuanjing.domain.idempotency import IdempotentRequest
-from yuanjing.domain.pricing import ChatPrice
 from yuanjing.domain.usage import UsageStatus
 from yuanjing.gateway import client
-from yuanjing.gateway.attempt import Attempt, connect_failure
-from yuanjing.gateway.billing import USAGE_TOKENS_FACTOR, estimated_tokens
-from yuanjing.gateway.charging import UNACKNOWLEDGED, ChargedConversation, Till
+from yuanjing.gateway.attempt import Attempt
+from yuanjing.gateway.charging import UNACKNOWLEDGED
 from yuanjing.gateway.claims import Claims
 from yuanjing.gateway.conversation import ClientSide, State
-from yuanjing.gateway.directory import ChannelState, Directory, KeyEntry, OfferEntry, Route, drains
+from yuanjing.gateway.directory import Directory, KeyEntry, drains
 from yuanjing.gateway.options import GatewayOptions
-from yuanjing.gateway.purse import Purse
-from yuanjing.gateway.request import ChatRequest
-from yuanjing.gateway.routing import Failure, may_one, not_served, tell_health, timed_out
-from yuanjing.gateway.translate.llmage_openai import LlmageAnswer
-from yuanjing.gateway.translate.openai_openai import OpenAIAnswer
-from yuanjing.gateway.translate.wire import AnswerContext
-from yuanjing.gateway.upstream import Spawn, UpstreamConnection
+from yuanjing.gateway.routing import Failure, tell_health, timed_out
+from yuanjing.gateway.trying import Dispatch, RoutedConversation
 
 _INTERNAL = "Internal error; tell us the request id"
 _STOPPING = "The service is restarting; try again in a moment"
 _REPLAYED = "replayed"
-_NO_ROUTES: Sequence[Route] = ()
-# Each use of an Enum's member through its class is a call in Python 3.11.
-_OPENAI = Dialect.OPENAI
-_COMPLETED = UsageStatus.COMPLETED
+_COMPLETED = UsageStatus.COMPLETED  # each use of an Enum's member through its class is a call in Python 3.11
 
 
-class Services(Till, Protocol):
+class Services(Dispatch, Protocol):
     """What exchanges need of their process."""
 
     directory: Directory
-    spawn: Spawn
     claims: Claims
-    random: random.Random
     pepper: bytes
-    processes: int
     draining: int
     exchanges: "set[Exchange]"
 
@@ -69,10 +54,6 @@ class Services(Till, Protocol):
         """Ask the store for a key that is not in memory."""
         ...
 
-    def may_retry(self) -> bool:
-        """Whether one more retry fits into the budget of all."""
-        ...
-
     def note(self, event: str, exchange: "Exchange", **fields: str | float | None) -> None:
         """Write a log line about an exchange; never content."""
         ...
@@ -86,36 +67,15 @@ class Services(Till, Protocol):
         ...
 
 
-class Exchange(ChargedConversation):
-    """One request on the hot path: what it was admitted to, its attempts, its end."""
+class Exchange(RoutedConversation):
+    """One request on the hot path: what becomes of its attempts, and its end."""
 
-    __slots__ = (
-        "_channel",
-        "_deadline",
-        "_done_at",
-        "_heard_at",
-        "_is_paused",
-        "_next",
-        "_quiet_since",
-        "_retried_stale",
-        "_routes",
-        "_sent_at",
-        "_services",
-        "_settling_until",
-        "_tried_at",
-        "_watermarked_at",
-    )
+    __slots__ = ("_done_at", "_services", "_settling_until")
 
     def __init__(self, side: ClientSide, services: Services, dialect: Dialect) -> None:
         super().__init__(side, services, dialect)
         self._services = services
-        self._routes = _NO_ROUTES
-        self._channel: ChannelState | None = None
-        """The channel that counts this request among those under way."""
-        self._next = 0  # the first of the routes that have not been tried or passed over
-        self._retried_stale = self._is_paused = False
-        self._deadline = self._heard_at = self._tried_at = self._quiet_since = self._watermarked_at = 0.0
-        self._sent_at = self._done_at = self._settling_until = 0.0
+        self._done_at = self._settling_until = 0.0
 
     def _early_refusal(self) -> tuple[str, str] | None:
         return self._services.early_refusal(self)
@@ -125,121 +85,11 @@ class Exchange(ChargedConversation):
         self.state = State.ADMITTING
         self._services.admit(self)
 
-    # admission's results
-
-    def take(
-        self, key: KeyEntry, request: ChatRequest, offer: OfferEntry, price: ChatPrice, routes: Sequence[Route]
-    ) -> None:
-        """What admission has found; the key's limits are counted from here on."""
-        self.key = key
-        self._request = request
-        self._offer = offer
-        self._price = price
-        self._routes = routes
-        self._is_metered = key.has_limits
-
-    def admitted(self) -> tuple[ChatRequest, OfferEntry, ChatPrice]:
-        """What `take` was given."""
-        assert self._request is not None
-        return self._request, self._offer, self._price
-
-    def send(self, purse: Purse, ceiling_nanos: int, bounds: tuple[int, int], clamp_to: int | None) -> None:
-        """The ceiling is reserved, made of these most tokens of input and output: to the first channel."""
-        assert purse.hold_id is not None
-        self._purse = purse
-        self._hold_id = purse.hold_id
-        self._ceiling = ceiling_nanos
-        self._input_max, self._output_max = bounds
-        self._clamp_to = clamp_to
-        if not self._try():
-            self._fail_without(not_served(self._routes, self._services.now(), self._services.processes))
-
     def replay(self, first: IdempotentRequest, body: bytes, *, is_stream: bool) -> None:
         """Give the first request's answer again; nothing is charged."""
         self._outcome = _REPLAYED
         self._services.counters.replayed += 1
         self._answer_again(first, body, is_stream=is_stream)
-
-    # attempts
-
-    def _try(self) -> bool:
-        """To the next channel that may be tried; False if there is none."""
-        routes, count = self._routes, len(self._routes)
-        while self._next < count:
-            route = routes[self._next]
-            self._next += 1
-            channel = route.channel
-            needs_look = channel.health.shut_until or channel.capacity.has_minute
-            if channel.in_flight < channel.capacity.most and (not needs_look or self._fits(channel)):
-                self._try_on(route)
-                return True
-        return False
-
-    def _fits(self, channel: ChannelState) -> bool:
-        """Whether a channel that is shut or limited takes this request; if so, its minute has counted it."""
-        services, health, capacity = self._services, channel.health, channel.capacity
-        now = services.now()
-        if health.shut_until > now:
-            return False
-        if capacity.has_minute:
-            assert self._request is not None
-            self.capacity_tokens = estimated_tokens(self._request, self._offer.limits)
-            if not capacity.take(now, services.processes, self.capacity_tokens):
-                return False
-        return health.may_try(now)
-
-    def _try_on(self, route: Route) -> None:
-        request, services, entry = self._request, self._services, self._offer
-        assert request is not None
-        self._attempts += 1
-        channel = route.channel
-        channel.attempts += 1
-        context = AnswerContext(
-            usage_id=self.usage_id,
-            model=entry.offer.model,
-            renames_model=route.renames_model,
-            renames_reasoning=route.renames_reasoning,
-            includes_usage=request.includes_usage,
-            keeps_usage=request.keeps_usage,
-            tokens_max=USAGE_TOKENS_FACTOR * entry.limits.context_tokens,
-            choices=request.n,
-        )
-        answer = OpenAIAnswer(context) if self.dialect is _OPENAI else LlmageAnswer(context)
-        attempt = self._attempt = Attempt(self, route, answer, services.options, is_stream=request.is_stream)
-        channel.in_flight += 1
-        self._channel = channel
-        self.state = State.SENT
-        now = self._heard_at = self._tried_at = services.now()
-        if not self._sent_at:
-            self._sent_at = self._quiet_since = self._watermarked_at = now
-            self._deadline = now + services.options.total_seconds
-        connection = channel.pool.take()
-        if connection is None:
-            services.spawn(self._connect(attempt, route))
-        else:
-            self._send_over(connection, attempt, route)
-
-    def _send_over(self, connection: UpstreamConnection, attempt: Attempt, route: Route) -> None:
-        assert self._request is not None
-        body = self._request.upstream_body(route.upstream_model_json, self._clamp_to, route.limit_field)
-        connection.send(attempt, route.channel.head + b"%d\r\n\r\n" % len(body), body)
-        if self._is_paused:  # the client has not yet read what went before
-            connection.pause_reading()
-
-    async def _connect(self, attempt: Attempt, route: Route) -> None:
-        try:
-            connection = await route.channel.pool.connect()
-        except Exception as error:
-            if not attempt.is_over:
-                attempt.is_over = True
-                self.on_attempt_failed(connect_failure(error))
-            if not isinstance(error, (OSError, UnicodeError)):  # the last: a host name that cannot be one
-                raise  # to be logged as what it is
-            return
-        if attempt.is_over:
-            route.channel.pool.give_back(connection)
-            return
-        self._send_over(connection, attempt, route)
 
     def on_attempt_heard(self) -> None:
         """See `AttemptOwner`."""
@@ -256,18 +106,6 @@ class Exchange(ChargedConversation):
         if not self._is_detached:
             self._quiet_since = now
             self._write_stream(data)
-
-    def _first_byte(self, now: float) -> None:
-        seconds = now - self._t0
-        self._first_byte_ms = int(seconds * 1000)
-        assert self._attempt is not None
-        channel = self._attempt.route.channel
-        health, capacity = channel.health, channel.capacity
-        capacity.first_bytes += 1
-        capacity.first_byte_seconds += now - self._tried_at
-        if health.in_row or health.shut_until:
-            health.answered(self._tried_at)
-        self._services.counters.first_byte.observe(seconds)
 
     def on_attempt_done(self, output: bytes, body: bytes) -> None:
         """See `AttemptOwner`: the answer is whole; it ends for the client when the bill is durable."""
@@ -330,19 +168,6 @@ class Exchange(ChargedConversation):
         note("attempts failed", self, kind=failure.kind, channel=self._channel_id())
         self._fail(failure.code, failure.message, failure.retry_after_seconds, failure.param)
 
-    def _may_retry(self, attempt: Attempt, failure: Failure) -> bool:
-        services = self._services
-        if attempt.has_output or self._is_detached or not failure.is_retryable:
-            return False
-        is_next = self._next < len(self._routes) and self._attempts <= services.options.retries_max
-        now = services.now()
-        return is_next and now < self._deadline and may_one(self._routes, self._next, now) and services.may_retry()
-
-    def _leave_channel(self) -> None:
-        channel, self._channel = self._channel, None
-        if channel is not None:
-            channel.in_flight -= 1
-
     def _end_broken(self, failure: Failure) -> None:
         """A stream that broke after its first byte: what was delivered is charged, `[DONE]` is not said."""
         self._services.counters.upstream_broke += 1
@@ -352,9 +177,6 @@ class Exchange(ChargedConversation):
             self._last = self._attempt.answer.error_event(failure.code, failure.message)
         self._services.note("stream broke", self, kind=failure.kind, channel=self._channel_id())
         self._settle(UsageStatus.CLIENT_GONE if self._is_detached else UsageStatus.UPSTREAM_BROKE, bill)
-
-    def _channel_id(self) -> str | None:
-        return self._attempt.route.channel.id if self._attempt is not None else None
 
     def _left(self) -> None:
         services = self._services
@@ -367,8 +189,7 @@ class Exchange(ChargedConversation):
         if now - self._t0 >= services.options.log_slow_request_seconds:
             self._note_slow(now)
         # The connection keeps us until its next request; what we hold may be megabytes.
-        self._request = self._attempt = None
-        self._routes = _NO_ROUTES
+        self._forget_routes()
         self._last = b""
 
     def _note_slow(self, now: float) -> None:

@@ -93,10 +93,14 @@ class ChannelHealth:
         """It has begun to answer a try of that time, if only that the request is wrong: it is open to all."""
         self.in_row = 0
         if self.shut_until and tried_at >= self._shut_at:
-            self.shut_until = self._pause = 0.0
-            self.reason = ""
-            self._failures = 0
-            self._window_at = float("-inf")
+            self.open()
+
+    def open(self) -> None:
+        """Whoever knows says that it works: it is open to all, and its past counts no more."""
+        self.in_row = self._failures = 0
+        self.shut_until = self._pause = 0.0
+        self.reason = ""
+        self._window_at = float("-inf")
 
     def failed(self, failed: FailedTry, now: float) -> bool:
         """It has failed; whether that has shut it. What was under way when it was shut does not count."""

@@ -14,21 +14,15 @@ Who is asked answers in any case, if need be with nothing, so that those who wai
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from yuanjing.domain.errors import FencedError, YuanjingError
 from yuanjing.domain.money import Book
 from yuanjing.gateway.counters import Counters
+from yuanjing.gateway.lease_source import Asked, GivenBack, LeaseSource, PurseKey, Refill
 from yuanjing.gateway.options import GatewayOptions
 from yuanjing.gateway.upstream import Spawn
-
-PurseKey = tuple[Book, str, str | None]
-"""Book, customer, and the API key's id if that key has a budget of its own."""
-
-Asked = Mapping[str, int]
-"""Other processes' leases that were asked back, by hold id: what had been placed into each until then."""
 
 _PAUSES_FIRST, _PAUSES_GROW, _PAUSES_LONGEST = 64, 1.5, 8
 """Parts of `lease_wait_seconds`: the pauses between two calls while others are asked, and how they grow; a signal that
@@ -36,53 +30,6 @@ money has come ends a pause at once."""
 _AHEAD = 4
 """A lease that is asked ahead of need is so many times the recent spending, about eight seconds of it: with two, a
 hundred busy customers would have the ledger asked fifty times a second."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Refill:
-    """What the lease keeper answered: nothing granted means refused.
-
-    `is_budget` says that `available_nanos` is what the key's budget leaves; `budget_held_nanos` of it is not spent, but
-    held for requests and tasks that run.
-    """
-
-    hold_id: str | None
-    granted_nanos: int
-    available_nanos: int
-    is_recalling: bool
-    is_budget: bool = False
-    budget_held_nanos: int = 0
-    asked: Asked = field(default_factory=dict[str, int])
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class GivenBack:
-    """Money that goes back to the ledger, maybe none: then it answers who has asked for it.
-
-    `is_final`: the lease is given up. `is_wanted`: others have asked for it.
-    """
-
-    hold_id: str
-    amount_nanos: int
-    is_final: bool = False
-    is_wanted: bool = False
-
-
-class LeaseSource(Protocol):
-    """The lease keeper, for one node."""
-
-    async def acquire(
-        self, key: PurseKey, *, hold_id: str | None, needed_nanos: int, recent_nanos: int, asked: Asked | None
-    ) -> Refill:
-        """Lease money, or learn how much there is.
-
-        `asked` if somebody waits, for whom other leases are asked back, with what the last answer told of it.
-        """
-        ...
-
-    async def give_back(self, returns: Sequence[GivenBack]) -> None:
-        """Return what purses do not need."""
-        ...
 
 
 @dataclass(kw_only=True, slots=True, eq=False)
@@ -134,7 +81,7 @@ class Purse:
         """Others wait for this money and have not been told yet how much of it is free."""
         self.asked: Asked = {}
         self.patient_until: float | None = None
-        """Until when others' answers are waited for, since they were asked; None if all have answered."""
+        """Until when others' answers are waited for, since the last question; None if all have answered."""
         self.news: asyncio.Event | None = None
         """While it is filled: money has come to the customer, or an answer to this process's question."""
         self.waiters: deque[Waiter] = deque()
@@ -151,6 +98,13 @@ class Purse:
         self.free -= ceiling_nanos
         self.reserved += ceiling_nanos
         return True
+
+    def forget_refusal(self) -> None:
+        """The ledger may say yes now: who comes next asks it, and who waits does so at once."""
+        self.refused_until = 0.0
+        self.short = None
+        if self.news is not None:
+            self.news.set()
 
 
 class Purses:
@@ -175,7 +129,8 @@ class Purses:
         self._purses: dict[PurseKey, Purse] = {}
         self.processes = 1
         """How many gateway processes there are, this one included."""
-        self._unreturned: list[GivenBack] = []
+        self._unreturned: list[tuple[PurseKey | None, GivenBack]] = []
+        """What goes back, with the purse that it comes from; None if no purse has had that lease for a while."""
         self._returned = asyncio.Event()
         self._returned.set()
 
@@ -209,7 +164,7 @@ class Purses:
             purse.free += rest
         elif rest:
             purse.short = None
-            self._give_back(GivenBack(hold_id=hold_id, amount_nanos=rest, is_wanted=purse.is_recalled))
+            self._give_back(purse.key, GivenBack(hold_id=hold_id, amount_nanos=rest, is_wanted=purse.is_recalled))
 
     def renew(self, purse: Purse) -> None:
         """Ask ahead of need, when less is free than is spent in a second: a busy customer never waits."""
@@ -219,14 +174,13 @@ class Purses:
         self._spawn(self._fill(purse))
 
     def forget_refusal(self, book: Book, customer_id: str) -> None:
-        """The customer has money again, or somebody who was asked for it has answered."""
+        """The customer has money again, or somebody who was asked for it has answered.
+
+        Those who have not answered are waited for no longer than before.
+        """
         for purse in self._purses.values():
-            if purse.key[0] == book and purse.key[1] == customer_id:
-                purse.refused_until = 0.0
-                purse.short = None
-                purse.patient_until = None
-                if purse.news is not None:
-                    purse.news.set()
+            if purse.key[:2] == (book, customer_id):
+                purse.forget_refusal()
 
     async def _fill(self, purse: Purse) -> None:
         first_pause = self._options.lease_wait_seconds / _PAUSES_FIRST
@@ -297,7 +251,10 @@ class Purses:
             self._counters.lease_refusals += 1
             purse.is_recalled = purse.is_recalled or was_recalled
             purse.short = refill if wish else None
-            purse.asked = refill.asked if wish else purse.asked
+            if wish:
+                if not refill.asked.items() <= purse.asked.items():
+                    purse.patient_until = None  # somebody was asked who was not asked before
+                purse.asked = refill.asked
         if not refill.granted_nanos or (not wish and refill.granted_nanos < purse.spent):
             # The more processes, the longer: all together ask no more often about a customer who has nothing.
             purse.refused_until = self._now() + self.processes * self._options.refuse_seconds
@@ -308,8 +265,9 @@ class Purses:
         Reservations under way carry their hold's id themselves.
         """
         if purse.hold_id is not None:
-            self._give_back(GivenBack(hold_id=purse.hold_id, amount_nanos=purse.free))
-            purse.free = 0
+            given = GivenBack(hold_id=purse.hold_id, amount_nanos=purse.free, is_answer=purse.owes_answer)
+            purse.free, purse.owes_answer = 0, False
+            self._give_back(purse.key, given)
 
     def _serve(self, purse: Purse, refill: Refill, wish: int) -> bool:
         """Wake whom the money covers, in order; refuse whom no waiting can help. True to pause before the next call.
@@ -318,7 +276,7 @@ class Purses:
         none for a smaller one that the ledger covers: that one goes first then.
         """
         is_refused = bool(wish) and not refill.granted_nanos
-        is_coming = (refill.is_recalling or bool(self._unreturned)) and is_refused
+        is_coming = is_refused and (refill.is_recalling or self._is_returning(purse))
         now = self._now()
         patient_until = self._be_patient(purse, now, is_coming=is_coming)
         first: deque[Waiter] = deque()
@@ -359,10 +317,16 @@ class Purses:
 
     # giving back
 
-    def _give_back(self, given: GivenBack) -> None:
-        if given.amount_nanos or given.is_final or given.is_wanted:
-            self._unreturned.append(given)
+    def _give_back(self, key: PurseKey | None, given: GivenBack) -> None:
+        if given.amount_nanos or given.is_final or given.is_answer:
+            self._unreturned.append((key, given))
             self._begin_return()
+
+    def _is_returning(self, purse: Purse) -> bool:
+        """Whether money of this customer is on its way back to the ledger."""
+        return any(
+            given.amount_nanos and key is not None and key[:2] == purse.key[:2] for key, given in self._unreturned
+        )
 
     def _begin_return(self) -> None:
         if self._unreturned and self._returned.is_set():
@@ -372,7 +336,7 @@ class Purses:
     async def _return(self) -> None:
         try:
             while self._unreturned:
-                batch = self._unreturned[:]
+                batch = [given for _, given in self._unreturned]
                 try:
                     await self._source.give_back(batch)
                 except FencedError:
@@ -395,28 +359,41 @@ class Purses:
             amount, purse.free = purse.free, 0
             if amount:
                 purse.short = None
-            self._give_back(GivenBack(hold_id=purse.hold_id, amount_nanos=amount, is_wanted=purse.is_recalled))
+            given = GivenBack(
+                hold_id=purse.hold_id,
+                amount_nanos=amount,
+                is_wanted=purse.is_recalled,
+                is_answer=purse.owes_answer,
+            )
             purse.owes_answer = False
+            self._give_back(purse.key, given)
 
     def recall(self, hold_ids: set[str]) -> None:
-        """Another process or a task needs the money: give back what is free, and what becomes free."""
-        unknown = set(hold_ids)
+        """Another process or a task needs the money: give back what is free, and what becomes free.
+
+        A question whose answer is under way may be heard a second time; it gets no second answer, which could be taken
+        for that to the next question.
+        """
+        answered = {given.hold_id for _, given in self._unreturned if given.is_answer}
+        unknown = hold_ids - answered
         for purse in self._purses.values():
             if purse.hold_id in hold_ids:
                 unknown.discard(purse.hold_id)
-                purse.owes_answer = True
+                purse.owes_answer = purse.owes_answer or purse.hold_id not in answered
                 self._recall(purse)
         if not any(purse.is_asking for purse in self._purses.values()):  # else one may be on its way to its purse
             for hold_id in sorted(unknown):  # its purse has another lease by now
-                self._give_back(GivenBack(hold_id=hold_id, amount_nanos=0, is_wanted=True))
+                self._give_back(None, GivenBack(hold_id=hold_id, amount_nanos=0, is_answer=True))
 
     def recall_key(self, key: PurseKey) -> None:
         """The terms of an API key may have changed: what was leased under the old ones goes back and is asked anew.
 
-        What is reserved stays so. The ledger counts it when it grants under the new terms.
+        What is reserved stays so. The ledger counts it when it grants under the new terms. A refusal under the old ones
+        says nothing any more.
         """
         purse = self._purses.get(key) if key[2] is not None else None
         if purse is not None:
+            purse.forget_refusal()
             self._recall(purse)
 
     def _recall(self, purse: Purse) -> None:
@@ -443,7 +420,7 @@ class Purses:
             amount, purse.free = purse.free, 0
             hold_id, purse.hold_id = purse.hold_id, None
             purse.is_recalled = purse.owes_answer = False
-            self._give_back(GivenBack(hold_id=hold_id, amount_nanos=amount, is_final=True))
+            self._give_back(purse.key, GivenBack(hold_id=hold_id, amount_nanos=amount, is_final=True))
 
     async def close(self) -> None:
         """Give everything back that is not reserved, as well as can be; take-over does the rest."""

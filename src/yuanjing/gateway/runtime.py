@@ -29,10 +29,11 @@ from yuanjing.gateway.directory import (
 )
 from yuanjing.gateway.exchange import Exchange
 from yuanjing.gateway.health import RetryBudget
+from yuanjing.gateway.lease_source import LeaseSource
 from yuanjing.gateway.loading import Loader
 from yuanjing.gateway.loops import Log, Loops
 from yuanjing.gateway.options import GatewayOptions
-from yuanjing.gateway.purse import LeaseSource, Purses
+from yuanjing.gateway.purse import Purses
 from yuanjing.gateway.settlement import Settled, Spooler
 from yuanjing.kit.clock import Clock
 from yuanjing.kit.ids import usage_id
@@ -236,6 +237,11 @@ class Gateway:
         if is_shut and self._is_told((channel_id, "shut"), now):
             self._log.warning("channel shut", channel=channel_id, kind=kind)
 
+    def note_shut(self, model: str, now: float) -> None:
+        """No channel of the model may be tried: one line in `log_repeat_seconds`."""
+        if self._is_told((model, "all shut"), now):
+            self._log.warning("every channel of a model is shut", model=model)
+
     def refuse_connection(self) -> None:
         """There are as many client connections as there may be."""
         self.counters.connections_refused += 1
@@ -341,12 +347,22 @@ class Gateway:
                 self.purses.forget_refusal(Book(book), customer)
             elif topic is Topic.RECALL:
                 recalled.add(subject)
+            elif topic is Topic.CATALOG and subject:
+                self._open_channel(subject)
             elif topic is Topic.CATALOG:
                 self._is_directory_old = True
         if recalled:
             self.purses.recall(recalled)
         if self._is_directory_old:
             await self._reload()
+
+    def _open_channel(self, channel_id: str) -> None:
+        """An operator has tried the channel, and it works; if that was wrong, the next failure is told at once."""
+        channel = self.directory.channels.get(channel_id)
+        if channel is not None and channel.health.shut_until:
+            channel.health.open()
+            self._told.pop((channel_id, "shut"), None)
+            self._log.info("channel opened", channel=channel_id)
 
     async def _tick_exchanges(self) -> None:
         seconds = self.options.tick_seconds

@@ -255,8 +255,9 @@ class Topic(StrEnum):
 class Signal:
     """A hint to every gateway process that something in the store has changed.
 
-    Topics: `catalog` (read the catalogue again; subject empty), `key` (forget this key id), `funds` (this
-    `book:customer` has money again), `recall` (this node id should return unused leases).
+    Topics: `catalog` (read the catalogue again; or, if the subject is a channel's id, that one was tried and works),
+    `key` (forget this key id), `funds` (this `book:customer` has money again), `recall` (this node id should return
+    unused leases).
     """
 
     seq: int

@@ -165,11 +165,11 @@ async def set_channel_enabled(
 
 
 async def check_channel(
-    store: Store, box: SecretBox, probe: ChannelProbe, channel_id: str, *, model: str | None = None
+    store: Store, clock: Clock, box: SecretBox, probe: ChannelProbe, channel_id: str, *, model: str | None = None
 ) -> ProbeReport:
     """Try a channel with one small request: its list of models, or one tiny chat if a model is named.
 
-    A provider of videos is asked for a task that does not exist.
+    A provider of videos is asked for a task that does not exist. Gateways open a channel that works, if it was shut.
 
     Raises:
         NotFoundError: no such channel or offer, or the channel's provider does not serve the offer.
@@ -202,7 +202,10 @@ async def check_channel(
         protocol=provider.protocol,
         quirks=provider.quirks,
     )
-    return await probe.probe(target)
+    report = await probe.probe(target)
+    if report.is_ok:
+        await store.write(lambda tx: tx.signals.emit(Topic.CATALOG, channel.id, clock.unix()))
+    return report
 
 
 async def ensure_sandbox_channels(

@@ -1,8 +1,17 @@
 """Who is the first request of an idempotency key, and what the others are told; see decision 0022."""
 
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 
-from yuanjing.domain.idempotency import Claim, FinishedRequest, Found, IdempotentRequest, Standing, standing_of
+from yuanjing.domain.idempotency import (
+    Claim,
+    FinishedRequest,
+    Found,
+    IdempotentRequest,
+    KeptAnswer,
+    Standing,
+    standing_of,
+)
 from yuanjing.domain.usage import UsageRecord
 from yuanjing.kit.clock import Clock
 from yuanjing.ports.store import Store, Tx
@@ -36,26 +45,30 @@ def look_up(tx: Tx, claim: Claim) -> Found | None:
 
 
 def keep_answers(tx: Tx, records: Iterable[UsageRecord], at: float) -> None:
-    """Give the keys of chats that are being posted their answers; those of chats that broke are free again."""
+    """Give the keys of chats that are being posted their answers; those of chats that broke are free again.
+
+    The keys are locked in their order, as claims lock them: one statement for all that follow each other whole.
+    """
     kept = [(record.key_id, record.kept, record.id) for record in records if record.kept is not None]
     kept.sort(key=lambda one: (one[0], one[1].digest))
-    whole = [
-        FinishedRequest(
-            key_id=key_id, digest=answer.digest, usage_id=usage_id, answer=answer.body, clamped_to=answer.clamped_to
-        )
-        for key_id, answer, usage_id in kept
-        if answer.is_whole
-    ]
-    tx.idempotency.finish(whole, at)
-    for key_id, answer, usage_id in kept:
-        if not answer.is_whole:
-            tx.idempotency.release(key_id, answer.digest, usage_id)
+    for is_whole, run in groupby(kept, key=lambda one: one[1].is_whole):
+        if is_whole:
+            tx.idempotency.finish([_finished(*one) for one in run], at)
+        else:
+            for key_id, answer, usage_id in run:
+                tx.idempotency.release(key_id, answer.digest, usage_id)
 
 
 async def prune_keys(store: Store, clock: Clock, *, hours: int) -> bool:
     """Forget some of the keys that have not changed for so long; True if there may be more."""
     before = clock.unix() - hours * 3600
     return await store.write(lambda tx: tx.idempotency.prune(before, _PRUNED_AT_ONCE)) == _PRUNED_AT_ONCE
+
+
+def _finished(key_id: str, answer: KeptAnswer, usage_id: str) -> FinishedRequest:
+    return FinishedRequest(
+        key_id=key_id, digest=answer.digest, usage_id=usage_id, answer=answer.body, clamped_to=answer.clamped_to
+    )
 
 
 def _row(claim: Claim, owner: tuple[str, int], at: float) -> IdempotentRequest:

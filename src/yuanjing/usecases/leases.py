@@ -27,7 +27,8 @@ class LeaseRequest:
         key_id: the API key whose budget counts; None for keys without a budget.
         hold_id: the lease to extend, if the purse has one.
         needed_nanos: the ceiling that missed; more than zero.
-        recent_nanos: about two seconds of the customer's recent spending in this process.
+        recent_nanos: what it is likely to need soon: two seconds of the customer's recent spending in this process, or
+            eight if nobody waits, or what all who wait need together if that is more.
         may_recall: whether a refusal asks other leases back; not if nobody waits.
         asked: the leases that this purse has asked back before; see `LeaseAnswer.asked`.
     """

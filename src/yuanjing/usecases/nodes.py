@@ -8,7 +8,7 @@ from yuanjing.kit.clock import Clock
 from yuanjing.ports.spool import SpoolFolder, SpoolReader
 from yuanjing.ports.store import Node, Store, Tx
 from yuanjing.usecases.charges import Batch
-from yuanjing.usecases.movements import write_contended
+from yuanjing.usecases.movements import Late, write_contended
 from yuanjing.usecases.posting import SpoolEnd, UsagePoster, close_leases, post_end
 
 GATEWAY_ROLE = "gateway"
@@ -49,10 +49,17 @@ def fence(tx: Tx, node: NodeRef) -> None:
         raise FencedError(node.id, node.incarnation)
 
 
-async def register_node(  # what a node is, and where it is written down
-    store: Store, clock: Clock, *, node_id: str, machine: str, role: str, spools: SpoolFolder | None
+async def register_node(  # noqa: PLR0913  # what a node is, and where it is written down
+    store: Store,
+    clock: Clock,
+    *,
+    node_id: str,
+    machine: str,
+    role: str,
+    spools: SpoolFolder | None,
+    poster: UsagePoster | None = None,
 ) -> NodeRef:
-    """Start a new life of a process slot; a life that is still open is taken over first."""
+    """Start a new life of a process slot; a life that is still open is taken over first, see `take_over`."""
     while True:
 
         def work(tx: Tx) -> Node | int:
@@ -65,7 +72,7 @@ async def register_node(  # what a node is, and where it is written down
         if isinstance(outcome, Node):
             return NodeRef(id=outcome.id, incarnation=outcome.incarnation)
         reader = find_reader(spools, node_id, outcome)
-        await take_over(store, clock, node_id=node_id, incarnation=outcome, reader=reader)
+        await take_over(store, clock, node_id=node_id, incarnation=outcome, reader=reader, poster=poster)
 
 
 async def beat(store: Store, clock: Clock, node: NodeRef) -> Beat:
@@ -99,35 +106,40 @@ async def take_over(  # the life, its spool, and the limit of one transaction
     node_id: str,
     incarnation: int,
     reader: SpoolReader | None,
-    batch_rows: int = BATCH_ROWS,
+    poster: UsagePoster | None = None,
 ) -> bool:
     """End a life from outside: raise its incarnation, post what its spool holds, return the rest of its leases.
 
     All of it is one transaction, so a process that was only paused finds itself shut out and none of its money in two
     places. Without `reader`, or while the writer still lives, the spool is posted later and settled late; also if the
     spool cannot be read. False if that life had ended before.
+
+    What came late is told by the poster, which must belong to the same store, see `UsagePoster.take_late`.
     """
-    poster = UsagePoster(store, clock, batch_rows=batch_rows)
+    poster = poster or UsagePoster(store, clock, batch_rows=BATCH_ROWS)
     while True:
         end = await _read_end(poster, reader) if reader is not None else None
 
-        def work(tx: Tx, end: SpoolEnd | None = end) -> bool | None:
+        def work(tx: Tx, end: SpoolEnd | None = end) -> Late | bool | None:
             current = tx.nodes.lock(node_id)
             if current is None or not current.is_alive or current.incarnation != incarnation:
                 return False
             if end is None:
                 nothing = Batch(records=[], owner=(node_id, incarnation), cause="")
-                close_leases(tx, nothing, clock.unix())
-            elif post_end(tx, end, clock.unix(), is_release=True) is None:
-                return None
-            tx.nodes.close(node_id, incarnation)
-            return True
+                late = close_leases(tx, nothing, clock.unix())
+            else:
+                late = post_end(tx, end, clock.unix(), is_release=True)
+            if late is not None:
+                tx.nodes.close(node_id, incarnation)
+            return late
 
         done = await write_contended(store, work)
-        if done is not None:
-            return done
         if reader is not None:
             poster.forget(reader)
+        if isinstance(done, Late):
+            poster.note_late(done)
+        if done is not None:
+            return done is not False
 
 
 async def _read_end(poster: UsagePoster, reader: SpoolReader) -> SpoolEnd | None:

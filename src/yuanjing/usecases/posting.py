@@ -48,6 +48,10 @@ class UsagePoster:
         late, self._late = self._late, Late()
         return late
 
+    def note_late(self, late: Late) -> None:
+        """Somebody has posted the end of a spool for this poster, see `nodes.take_over`: so much of it came late."""
+        self._late += late
+
     def posted_seq(self, reader: SpoolReader) -> int:
         """Up to where this poster knows the spool to be posted; 0 before it has looked."""
         return self._positions.get((reader.node_id, reader.incarnation), 0)

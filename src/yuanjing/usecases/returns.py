@@ -21,12 +21,15 @@ class LeaseReturn:
         amount_nanos: what goes back; may be 0, to close a lease or to answer a recall with nothing.
         is_final: the owner will charge no more than what it has already spooled.
         is_wanted: others have asked for it, so they are told that it came, also after the first answer.
+        is_answer: it answers a recall, whose mark it takes off. A return that was under way before the owner knew of
+            the recall must not: who asked would never hear of what is left, and does not ask a second time.
     """
 
     hold_id: str
     amount_nanos: int
     is_final: bool
     is_wanted: bool = False
+    is_answer: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,15 +118,17 @@ class Returns:
                 assert not given.amount_nanos or _is_released(tx, item), given
                 continue
             is_asked = hold.recall_requested_at is not None
+            is_answer = given.is_answer or given.is_final
+            is_told = is_asked and is_answer  # who waits for it is told of nothing too, and waits no longer
             if given.amount_nanos and not _is_released(tx, item):
-                is_asked = is_asked or hold.is_closing or given.is_wanted
+                is_told = is_asked or hold.is_closing or given.is_wanted
                 hold = moves.release(hold, given.amount_nanos, part=item.part)
-            if is_asked:  # who waits for it is told of nothing too, and waits no longer
+            if is_told:
                 moves.tell_of_funds(hold.book, hold.customer_id)
             hold = replace(
                 hold,
                 is_closing=hold.is_closing or given.is_final,
-                recall_requested_at=None,
+                recall_requested_at=None if is_answer else hold.recall_requested_at,
                 expires_at=at + self._ttl_seconds if given.is_final else hold.expires_at,
             ).closed_if_done(at)
             moves.save(hold)

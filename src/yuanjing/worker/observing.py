@@ -72,14 +72,17 @@ class ObservingLoop:
             self._troubled.discard((node_id, incarnation))
 
     async def _take_over(self, node: Node, reader: SpoolReader | None, *, cause: str) -> None:
-        is_done = await take_over(
-            self._store,
-            self._clock,
-            node_id=node.id,
-            incarnation=node.incarnation,
-            reader=reader,
-            batch_rows=self._options.post_batch_rows,
-        )
+        try:
+            is_done = await take_over(
+                self._store,
+                self._clock,
+                node_id=node.id,
+                incarnation=node.incarnation,
+                reader=reader,
+                poster=self._poster,
+            )
+        finally:  # what was posted before it failed counts as well
+            tell_late(self._poster, (node.id, node.incarnation), self._counters, self._logger)
         if is_done:
             self._counters.take_overs += 1
             self._logger.warning("worker.took_over", node=node.id, incarnation=node.incarnation, cause=cause)
@@ -90,7 +93,8 @@ class ObservingLoop:
             is_finished = await self._poster.finish(reader)
         except (NotFoundError, SpoolError):
             return
-        tell_late(self._poster, reader, self._counters, self._logger)
+        finally:
+            tell_late(self._poster, (reader.node_id, reader.incarnation), self._counters, self._logger)
         if is_finished:
             reader.remove()
             self._counters.spools_removed += 1

@@ -8,8 +8,8 @@ from yuanjing.worker.counters import WorkerCounters
 from yuanjing.worker.supervisor import Logger
 
 
-def tell_late(poster: UsagePoster, reader: SpoolReader, counters: WorkerCounters, logger: Logger) -> None:
-    """Count what was settled late of a spool, and say it: a machine that was lost is back, or somebody was too slow."""
+def tell_late(poster: UsagePoster, life: tuple[str, int], counters: WorkerCounters, logger: Logger) -> None:
+    """Count what was settled late of a life, and say it: a machine that was lost is back, or somebody was too slow."""
     late = poster.take_late()
     if not late.rows:
         return
@@ -17,8 +17,8 @@ def tell_late(poster: UsagePoster, reader: SpoolReader, counters: WorkerCounters
     counters.late_shortfall_nanos += late.shortfall_nanos
     logger.warning(
         "worker.settled_late",
-        node=reader.node_id,
-        incarnation=reader.incarnation,
+        node=life[0],
+        incarnation=life[1],
         rows=late.rows,
         charge_nanos=late.charge_nanos,
         shortfall_nanos=late.shortfall_nanos,
@@ -51,7 +51,7 @@ class PostingLoop:
             try:
                 posted = await self._poster.post(reader)
                 self._counters.rows_posted += posted
-                tell_late(self._poster, reader, self._counters, self._logger)
+                tell_late(self._poster, (reader.node_id, reader.incarnation), self._counters, self._logger)
                 waiting, ended_at = self._waiting(reader)
             except StoreUnavailableError:
                 raise
