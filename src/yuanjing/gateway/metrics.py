@@ -189,6 +189,9 @@ def _state(gateway: Gateway, counters: Counters) -> Iterable[Metric]:
     yield _gauge(
         "yuanjing_loop_lag_seconds", "The longest recent delay of the event loop.", counters.loop_lag_seconds_max
     )
+    yield _gauge(
+        "yuanjing_exchanges_max", "Requests that may be in work at once; fewer while overloaded.", gateway.shedder.most
+    )
 
 
 def _counter(name: str, text: str, value: int) -> Metric:

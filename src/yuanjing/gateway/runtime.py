@@ -35,6 +35,7 @@ from yuanjing.gateway.loops import Log, Loops
 from yuanjing.gateway.options import GatewayOptions
 from yuanjing.gateway.purse import Purses
 from yuanjing.gateway.settlement import Settled, Spooler
+from yuanjing.gateway.shedding import Shedder
 from yuanjing.kit.clock import Clock
 from yuanjing.kit.ids import usage_id
 from yuanjing.ports.spool import SpoolWriter
@@ -103,6 +104,11 @@ class Gateway:
             share=parts.options.retry_share, per_second=parts.options.retries_per_second, now=parts.clock.monotonic()
         )
         self.pepper = parts.pepper
+        self.shedder = Shedder(
+            most=parts.options.exchanges_max,
+            least=parts.options.overload_exchanges_min,
+            lag_seconds=parts.options.overload_lag_seconds,
+        )
         self.random = random.Random()  # noqa: S311  # spreads load; nothing secret depends on it
         self.processes = 1
         self.draining = 0
@@ -163,7 +169,7 @@ class Gateway:
         in_work = len(self.exchanges)
         if self._spool_is_broken or self._spool.room <= in_work or not self.is_fresh() or not self._has_directory:
             return "store_unavailable"
-        return "overloaded" if in_work > self.options.exchanges_max else None
+        return "overloaded" if in_work > self.shedder.most else None
 
     def why_not_ready(self) -> list[str]:
         """Words for what keeps requests from being admitted; empty if nothing does."""
@@ -174,7 +180,7 @@ class Gateway:
             "the spool is full": self._spool_is_full and not self._spool_is_broken,
             "no heartbeat reaches the ledger": not self._is_fenced and not self.is_fresh(),
             "the catalogue is not loaded": not self._has_directory,
-            "too many requests in work": len(self.exchanges) > self.options.exchanges_max,
+            "too many requests in work": len(self.exchanges) > self.shedder.most,
         }
         return [reason for reason, holds in reasons.items() if holds]
 
@@ -369,11 +375,21 @@ class Gateway:
         now = self.now()
         lag, self._ticked_at = now - self._ticked_at - seconds, now
         self.counters.loop_lag_seconds_max = max(self.counters.loop_lag_seconds_max * 0.98, lag)
+        self._shed(lag)
         self._for_each_exchange(lambda exchange: exchange.tick(now))
         is_full = self._spool_is_full and not self._spool_is_broken
         if is_full is not self._spool_was_full:
             self._spool_was_full = is_full
             self._log.warning("the spool is full" if is_full else "the spool has room again", rows=self.spooler.depth)
+
+    def _shed(self, lag_seconds: float) -> None:
+        """More requests have come than can be served, or have stopped to come."""
+        was_shedding = self.shedder.is_shedding
+        self.shedder.look(lag_seconds, len(self.exchanges))
+        if self.shedder.is_shedding and not was_shedding:
+            self._log.warning("overloaded: requests are refused", lag_seconds=round(lag_seconds, 3))
+        elif was_shedding and not self.shedder.is_shedding:
+            self._log.info("not overloaded any more")
 
     async def _tick_purses(self) -> None:
         now = self.now()
