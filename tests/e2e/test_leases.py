@@ -42,9 +42,9 @@ async def test_who_has_nothing_costs_the_ledger_little_and_is_served_as_soon_as_
     customer = platform.new_customer("+8613900000102")
     key = platform.new_key(customer)
     await leases.spend_all(platform, key)
-    spent = await leases.load(platform, [key], rate=500, seconds=1.5)
+    spent = await leases.load(platform, [key], rate=500, seconds=6)
     assert spent.statuses.keys() == {429}
-    assert spent.lease_calls <= 2 * 3, spent  # once for each process in that time, and once more for news
+    assert spent.lease_calls <= 2, spent  # each of three once in three seconds, and as often again for news
     seconds = [await leases.top_up(platform, customer, key, rate=100)]
     if seconds[0] > 0.3:  # another try, if the machine was busy
         await leases.spend_all(platform, key)
@@ -55,7 +55,7 @@ async def test_who_has_nothing_costs_the_ledger_little_and_is_served_as_soon_as_
 async def test_a_busy_customer_does_not_have_the_ledger_asked_for_each_request(platform):
     keys = leases.new_keys(platform, 2)
     spent = await leases.load(platform, keys, rate=200, seconds=2)
-    assert spent.statuses == {200: spent.requests}
+    assert spent.statuses.keys() == {200}
     assert spent.lease_calls < spent.requests / 4, spent
 
 
@@ -89,8 +89,8 @@ async def test_a_poor_customer_at_2000_requests_a_second_costs_10_transactions_a
     key = soaked.new_key(customer)
     await leases.spend_all(soaked, key)
     spent = await leases.load(soaked, [key], rate=2000, seconds=10)
-    assert spent.statuses == {429: spent.requests}
-    assert (spent.transactions - base * spent.seconds) / 10 <= 10, (spent, base)
+    assert spent.statuses.keys() == {429}
+    assert spent.transactions - base <= 10, (spent, base)
     seconds: list[float] = []
     for _ in range(5):
         seconds.append(await leases.top_up(soaked, customer, key, rate=1000))
@@ -105,6 +105,6 @@ async def test_1000_requests_of_100_customers_cost_50_transactions(soaked):
         keys = await asyncio.to_thread(leases.new_keys, soaked, 100)
         await leases.load(soaked, keys, rate=1000, seconds=10)
         spent = await leases.load(soaked, keys, rate=1000, seconds=20)
-    assert spent.statuses == {200: spent.requests}
-    assert spent.seconds < 23, "the machine does not carry 1,000 requests a second; leases are of time"
-    assert spent.transactions / spent.requests <= 0.05, spent
+    assert spent.statuses.keys() == {200}
+    assert spent.requests > 900, "the machine does not carry 1,000 requests a second; leases are of time"
+    assert spent.transactions_per_1000 <= 50, spent

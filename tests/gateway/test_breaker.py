@@ -101,7 +101,7 @@ def test_a_channel_that_is_shut_while_money_is_leased_is_not_asked():
 
 
 def test_a_channel_that_an_operator_has_tried_is_open_at_once():
-    """If the test was wrong it is shut again, for the first pause, and that is said again at once."""
+    """If that was wrong it is shut again, for the first pause, and that is said although it was said a moment ago."""
     switch = Switch(error(b"402 X"))
     with rig(upstreams=[RawUpstream([forever(switch)])], signal_poll_seconds=0.01) as r:
         for times in (1, 2, 3):

@@ -4,7 +4,9 @@
 (tests/e2e/test_leases.py) hold them against the goals.
 
 Transactions are counted by the platform itself, in the metrics of its store (`yuanjing_store_writes` and `…_reads` of
-all its processes), so that both databases are counted alike; background work is in them.
+all its processes), so that both databases are counted alike; background work is in them. Processes publish once a
+second, each at its own time, and say when: what is counted is a rate between two such times inside a load. Else what a
+platform does at rest before and after it, some thirty transactions a second, would be taken for the load's.
 """
 
 import argparse
@@ -24,7 +26,6 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
-import httpx2
 from tests.support.load import COST, PATH, chat_body
 from tests.support.platform import Platform
 from tests.support.postgres import PostgresServer, find_binaries
@@ -45,6 +46,7 @@ _INPUT_CNY, _TOKEN_CNY = Decimal("0.0006"), Decimal("0.00001")
 """At least what "hi" costs at most, and what a token of the answer does."""
 _OK, _REFUSED = 200, 429
 _SUM = re.compile(r"^yuanjing_(store_writes|store_reads|lease_calls)_total\S* ([0-9.e+]+)$", re.MULTILINE)
+_STAMP = re.compile(r"# published at ([0-9.]+)")
 _USAGE = re.compile(rb"x-yuanjing-usage-id: *([^\r]+)", re.IGNORECASE)
 _LENGTH = re.compile(rb"content-length: *([0-9]+)", re.IGNORECASE)
 
@@ -154,40 +156,50 @@ async def lines_to_each(platform: Platform, *, each: int = 1) -> AsyncGenerator[
             line.close()
 
 
-@dataclass(kw_only=True)
-class Counted:
-    """Transactions of all processes, and calls of the lease keeper, so far."""
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """What one process has told last: transactions, calls of the lease keeper, and when."""
 
-    writes: float
-    reads: float
+    transactions: float
     lease_calls: float
     at: float
 
-    @property
-    def transactions(self) -> float:
-        return self.writes + self.reads
 
-    def __sub__(self, other: "Counted") -> "Counted":
-        return Counted(
-            writes=self.writes - other.writes,
-            reads=self.reads - other.reads,
-            lease_calls=self.lease_calls - other.lease_calls,
-            at=self.at - other.at,
+@dataclass(frozen=True, kw_only=True)
+class Rates:
+    """Of all processes, a second."""
+
+    transactions: float
+    lease_calls: float
+
+
+def published(platform: Platform) -> dict[str, Published]:
+    """What each process has told last, by its name."""
+    found: dict[str, Published] = {}
+    for path in (platform.data / "metrics").glob("*.prom"):
+        text = path.read_text()
+        stamp, sums = _STAMP.match(text), Counter[str]()
+        assert stamp is not None, text[:100]
+        for name, value in _SUM.findall(text):
+            sums[name] += float(value)  # type: ignore[assignment]  # counts of floats add up as well
+        found[path.stem] = Published(
+            transactions=sums["store_writes"] + sums["store_reads"],
+            lease_calls=sums["lease_calls"],
+            at=float(stamp[1]),
         )
+    return found
 
 
-def count(platform: Platform) -> Counted:
-    """The counts as they are published; wait `_METRICS_SECONDS` first to have all."""
-    with httpx2.Client(trust_env=False, timeout=20) as client:
-        text = client.get(f"{platform.url}/metrics").text
-    sums: Counter[str] = Counter()
-    for name, value in _SUM.findall(text):
-        sums[name] += float(value)  # type: ignore[assignment]  # counts of floats add up as well
-    return Counted(
-        writes=sums["store_writes"],
-        reads=sums["store_reads"],
-        lease_calls=sums["lease_calls"],
-        at=time.monotonic(),
+async def rates(platform: Platform, seconds: float) -> Rates:
+    """Over about so long; what is measured must have begun `_METRICS_SECONDS` ago."""
+    before = published(platform)
+    await asyncio.sleep(max(seconds, _METRICS_SECONDS))
+    after = published(platform)
+    assert before.keys() == after.keys(), (before, after)
+    passed = {name: after[name].at - before[name].at for name in after}
+    return Rates(
+        transactions=sum((after[n].transactions - before[n].transactions) / passed[n] for n in after),
+        lease_calls=sum((after[n].lease_calls - before[n].lease_calls) / passed[n] for n in after),
     )
 
 
@@ -273,21 +285,24 @@ class Stream:
 
 @dataclass(frozen=True, kw_only=True)
 class Spent:
-    """What a number of requests has cost the store.
+    """What a load has cost the store, a second; background work is in it.
 
     Attributes:
-        lease_calls: how often the ledger was asked for money.
-        transactions: of all processes, background work included.
+        statuses: all answers.
+        requests: answers a second.
+        transactions: of all processes, a second.
+        lease_calls: how often the ledger was asked for money, a second.
     """
 
     statuses: Counter[int]
-    lease_calls: float
+    requests: float
     transactions: float
-    seconds: float
+    lease_calls: float
 
     @property
-    def requests(self) -> int:
-        return sum(self.statuses.values())
+    def transactions_per_1000(self) -> float:
+        """Of as many requests."""
+        return 1000 * self.transactions / self.requests
 
 
 async def load(platform: Platform, keys: Sequence[str], *, rate: float, seconds: float, max_tokens: int = 16) -> Spent:
@@ -295,27 +310,24 @@ async def load(platform: Platform, keys: Sequence[str], *, rate: float, seconds:
     requests = [request_bytes(key, max_tokens=max_tokens) for key in keys]
     async with lines_to_each(platform, each=4) as each:
         stream = Stream(rate=rate, requests=requests, lines=[line for its in zip(*each, strict=True) for line in its])
-        await asyncio.sleep(_METRICS_SECONDS)
-        before, began = count(platform), time.monotonic()
-        await stream.run(seconds)
-        passed = time.monotonic() - began
-        await asyncio.sleep(_METRICS_SECONDS)
-        found = count(platform) - before
+        async with asyncio.TaskGroup() as group:
+            group.create_task(stream.run(seconds + 2 * _METRICS_SECONDS))
+            await asyncio.sleep(_METRICS_SECONDS)
+            before, began = sum(stream.statuses.values()), time.monotonic()
+            found = await rates(platform, seconds)
+            answered, passed = sum(stream.statuses.values()) - before, time.monotonic() - began
     return Spent(
         statuses=stream.statuses,
-        lease_calls=found.lease_calls,
+        requests=answered / passed,
         transactions=found.transactions,
-        seconds=passed + _METRICS_SECONDS,
+        lease_calls=found.lease_calls,
     )
 
 
 async def idle(platform: Platform, seconds: float) -> float:
     """Transactions a second when nobody asks."""
     await asyncio.sleep(_METRICS_SECONDS)
-    before = count(platform)
-    await asyncio.sleep(seconds)
-    found = count(platform) - before
-    return found.transactions / found.at
+    return (await rates(platform, seconds)).transactions
 
 
 async def spend_all(platform: Platform, key: str, *, max_tokens: int = 16) -> None:
@@ -412,8 +424,8 @@ async def print_all(options: argparse.Namespace) -> None:
         key = platform.new_key(customer)
         await spend_all(platform, key)
         spent = await load(platform, [key], rate=options.rate, seconds=options.seconds)
-        more = (spent.transactions - base * spent.seconds) / options.seconds
-        say(f"exhausted, {options.rate:g} requests/s: {dict(spent.statuses)}, {more:.1f} transactions/s more than idle")
+        more, told = spent.transactions - base, dict(spent.statuses)
+        say(f"exhausted, {spent.requests:.0f} requests/s: {told}, {more:.1f} transactions/s more than idle")
         waits: list[float] = []
         for _ in range(5):
             waits.append(await top_up(platform, customer, key, rate=options.rate))
@@ -423,10 +435,10 @@ async def print_all(options: argparse.Namespace) -> None:
             keys = new_keys(platform, options.accounts)
             await load(platform, keys, rate=options.rate / 2, seconds=10)
             spent = await load(platform, keys, rate=options.rate / 2, seconds=options.seconds)
-            per, told = 1000 / spent.requests, dict(spent.statuses)
+            calls = 1000 * spent.lease_calls / spent.requests
             say(
-                f"{options.accounts} accounts, {spent.requests / options.seconds:.0f} requests/s: {told};"
-                f" per 1,000 requests {spent.transactions * per:.1f} transactions, {spent.lease_calls * per:.1f} calls"
+                f"{options.accounts} accounts, {spent.requests:.0f} requests/s: {dict(spent.statuses)};"
+                f" per 1,000 requests {spent.transactions_per_1000:.1f} transactions, {calls:.1f} calls"
             )
         assert platform.stop() == 0
         assert platform.verify() == []
