@@ -3,7 +3,6 @@
 `python -m tests.kills.mutants [NAME]` tries them and tells what gave each away; a test of `make soak` does the same.
 """
 
-import shutil
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -11,18 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.kills.run import Outcome, Plan, run
+from tests.support.defects import Change, mutated
 from tests.support.postgres import memory_folder
-
-import yuanjing
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Change:
-    """A text that occurs once in a file of the product, and what takes its place."""
-
-    file: str
-    old: str
-    new: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,23 +98,6 @@ MUTANTS: Mapping[str, Mutant] = {
 }
 
 
-def mutated(changes: Sequence[Change], folder: Path) -> Path:
-    """A copy of the product with the changes; what to put into PYTHONPATH.
-
-    Raises:
-        AssertionError: a text is not there exactly once.
-    """
-    (original,) = yuanjing.__path__
-    copy = folder / "yuanjing"
-    shutil.copytree(original, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    for change in changes:
-        file = copy / change.file
-        text = file.read_text(encoding="utf-8")
-        assert text.count(change.old) == 1, f"{change.file} has {change.old!r} {text.count(change.old)} times"
-        file.write_text(text.replace(change.old, change.new), encoding="utf-8")
-    return folder
-
-
 def attempt(mutant: Mutant) -> Outcome:
     """Run with the defect, on SQLite."""
     with tempfile.TemporaryDirectory(prefix="yuanjing-mutant-", dir=memory_folder()) as name:
@@ -144,7 +116,7 @@ def main() -> int:
             continue
         found = attempt(mutant).wrong
         missed += not found
-        sys.stdout.write(f"{name}: {len(found)} signs\n" + "".join(f"    {line[:300]}\n" for line in found[:4]))
+        sys.stdout.write(f"{name}: {len(found)} signs\n" + "".join(f"    {line[:300]}\n" for line in found[:40]))
         sys.stdout.flush()
     return missed
 

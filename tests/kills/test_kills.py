@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.kills.mutants import MUTANTS, attempt, mutated
+from tests.kills.mutants import MUTANTS, attempt
 from tests.kills.run import Plan, run
 from tests.support.postgres import PostgresServer, memory_folder
 
@@ -67,5 +67,5 @@ def test_a_defect_is_found(name):
 
 
 @pytest.mark.parametrize("name", MUTANTS)
-def test_a_defect_can_be_made(tmp_path, name):
-    mutated(MUTANTS[name].changes, tmp_path)
+def test_a_defect_can_be_made(name):
+    assert all(change.fits() for change in MUTANTS[name].changes)
