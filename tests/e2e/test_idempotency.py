@@ -1,113 +1,103 @@
-"""Idempotency keys on the whole platform: many at once over several processes. Those that die are in `tests/kills`."""
+"""Idempotency keys on the whole platform: a thousand at once over several processes.
 
-import contextlib
+Those of processes that die are in `tests/kills`.
+"""
+
 import json
-import threading
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 
 import httpx2
 import pytest
+from tests.support.crowd import Reply, all_at_once, post
 from tests.support.load import PATH, balance, chat_body, wait_until
 from tests.support.platform import Platform
+from tests.support.video_api import VideoApi
 
 pytestmark = pytest.mark.timeout(300)
 SECONDS = 90.0
+COUNT = 1000
+SEEDANCE_15 = "CrEMkFQfRCmbmopZsCqLj"
+VIDEO = {"llmid": SEEDANCE_15, "prompt": "a thousand at once", "duration": 5, "ratio": "16:9", "resolution": "480p"}
 
 
-def send(platform: Platform, name: str, body: dict[str, object]) -> httpx2.Response | None:
-    """One try over a connection of its own; None if it broke."""
-    headers = {"Authorization": f"Bearer {platform.key}", "Idempotency-Key": name}
-    try:
-        with httpx2.Client(trust_env=False, timeout=30) as client:
-            return client.post(platform.url + PATH, json=body, headers=headers)
-    except httpx2.HTTPError:
-        return None
+@pytest.fixture(params=["sqlite", "postgres"])
+def settings(request: pytest.FixtureRequest) -> dict[str, str]:
+    """Where the database is."""
+    if request.param == "sqlite":
+        return {}
+    return {"YUANJING_DATABASE_URL": request.getfixturevalue("postgres_url")}
 
 
-def is_whole(answer: httpx2.Response | None, body: dict[str, object]) -> bool:
-    if answer is None or answer.status_code != 200:
-        return False
-    return answer.text.endswith("data: [DONE]\n\n") if body["stream"] else answer.text.endswith("}")
+def named(platform: Platform, path: str, name: str, body: dict[str, object]) -> bytes:
+    """A request under this name."""
+    headers = [("Authorization", f"Bearer {platform.key}"), ("Idempotency-Key", name)]
+    return post(path, headers, json.dumps(body).encode())
 
 
-def until_answered(platform: Platform, name: str, body: dict[str, object]) -> httpx2.Response:
-    """Send it again, as SDKs do, until it is answered."""
+def crowd(platform: Platform, request: bytes) -> tuple[list[Reply], Reply]:
+    """A thousand connections with one request: those that were answered whole, and one that asks until it is, too."""
+    port = httpx2.URL(platform.url).port
+    assert port is not None
+    replies = all_at_once(port, request, COUNT)
+    statuses = Counter(reply.status for reply in replies)
+    assert set(statuses) <= {200, 409}, statuses
+    assert all(reply.headers["retry-after"] == "1" for reply in replies if reply.status == 409)
     end = time.monotonic() + SECONDS
     while True:
-        answer = send(platform, name, body)
-        if is_whole(answer, body):
-            assert answer is not None
-            return answer
-        if answer is not None and answer.status_code != 200:
-            assert answer.status_code in {409, 503}, answer.text
-        assert time.monotonic() < end, answer
+        (last,) = all_at_once(port, request, 1)
+        if last.status == 200:
+            break
+        assert last.status == 409, last
+        assert time.monotonic() < end, last
         time.sleep(0.1)
+    whole = [reply for reply in replies if reply.status == 200]
+    assert whole
+    assert sum("idempotent-replayed" not in reply.headers for reply in whole) == 1
+    assert {reply.body for reply in whole} == {last.body}
+    return whole, last
 
 
-def sandbox_calls(platform: Platform) -> int:
-    """How many chats the simulated provider has seen; it remembers the last 200."""
+def sandbox_calls(platform: Platform, ending: str) -> int:
+    """How many submissions to such a path the simulated providers have seen; they remember the last 200."""
     sandbox = json.loads((platform.data / "address.json").read_text())["sandbox"]
     found = httpx2.get(f"{sandbox}/sandbox/journal?limit=200", trust_env=False).json()
-    return sum(entry["path"].endswith("/chat/completions") for entry in found["entries"])
+    return sum(entry["path"].endswith(ending) for entry in found["entries"])
 
 
-def at_once(platform: Platform, count: int, *, streams: bool) -> None:
-    """So many of one request at once: one call, one charge, one answer."""
-    body, name = chat_body("at once", is_stream=streams), f"at-once-{streams}"
-    before = sandbox_calls(platform)
-    barrier = threading.Barrier(min(count, 100))
-
-    def one(_: int) -> httpx2.Response | None:
-        if barrier.n_waiting or not barrier.broken:
-            with contextlib.suppress(threading.BrokenBarrierError):
-                barrier.wait(5)
-        return send(platform, name, body)
-
-    with ThreadPoolExecutor(min(count, 100)) as pool:
-        answers = [answer for answer in pool.map(one, range(count)) if answer is not None]
-    assert len(answers) == count
-    statuses = Counter(answer.status_code for answer in answers)
-    assert set(statuses) <= {200, 409}, statuses
-    assert statuses[200] >= 1
-    assert all(a.headers["retry-after"] == "1" for a in answers if a.status_code == 409)
-    last = until_answered(platform, name, body)
-    whole = [answer for answer in answers if answer.status_code == 200] + [last]
-    assert {answer.text for answer in whole} == {last.text}
-    (usage_id,) = {answer.headers["x-yuanjing-usage-id"] for answer in whole}
-    assert sum("idempotent-replayed" not in answer.headers for answer in whole) == 1
-    assert sandbox_calls(platform) == before + 1
-    wait_until(lambda: usage_id in platform.usages(), 20, pause=0.2)
+def chats(platform: Platform) -> None:
+    """A plain answer, then a stream: one call, one charge, one answer of each."""
+    for number, is_stream in enumerate((False, True), start=1):
+        body = chat_body("at once", is_stream=is_stream)
+        whole, last = crowd(platform, named(platform, PATH, f"chat-{is_stream}", body))
+        assert last.body.endswith(b"data: [DONE]\n\n" if is_stream else b"}")
+        (usage_id,) = {reply.headers["x-yuanjing-usage-id"] for reply in [*whole, last]}
+        assert sandbox_calls(platform, "/chat/completions") == number
+        wait_until(lambda u=usage_id: u in platform.usages(), 20, pause=0.2)
 
 
-def check_books(platform: Platform, charged: set[str]) -> None:
-    """These usage records and no others of whole answers; the money adds up."""
-    wait_until(lambda: balance(platform, platform.key)["held"] == 0, 30, pause=0.2)
-    usages = platform.usages()
-    assert {id_ for id_, usage in usages.items() if usage["status"] == "completed"} == charged
-    paid = sum(Decimal(str(usage["charge"])) for usage in usages.values())
-    assert balance(platform, platform.key)["available"] == Decimal(100) - paid
-    assert platform.verify() == []
+def videos(platform: Platform) -> None:
+    """One task, one call of its provider, one charge."""
+    _, last = crowd(platform, named(platform, "/llmage/video", "video", VIDEO))
+    with VideoApi(platform) as api:
+        task_id = json.loads(last.body)["taskid"]
+        assert api.ended(task_id)["status"] == "SUCCEEDED"
+        (listed,) = api.http.get("/llmage/v1/tasks", params={"limit": "100"}).json()["data"]
+    assert listed["taskid"] == task_id
+    assert sandbox_calls(platform, "/tasks") == 1
 
 
-def test_many_at_once_over_several_processes_are_one_call_and_one_charge(tmp_path: Path):
-    with Platform(tmp_path / "var", workers=3, YUANJING_SANDBOX_TIME_SCALE="0.3") as platform:
-        for streams in (False, True):
-            at_once(platform, 100, streams=streams)
-        check_books(platform, set(platform.usages()))
-        assert len(platform.usages()) == 2
+@pytest.mark.parametrize("workers", [3])
+def test_a_thousand_at_once_over_several_processes_are_one_call_and_one_charge(tmp_path: Path, settings, workers):
+    with Platform(tmp_path / "var", workers=workers, YUANJING_SANDBOX_TIME_SCALE="0.3", **settings) as platform:
+        chats(platform)
+        videos(platform)
+        wait_until(lambda: len(platform.usages()) == 3 and balance(platform, platform.key)["held"] == 0, 30, pause=0.2)
+        usages = platform.usages().values()
+        assert {usage["status"] for usage in usages} == {"completed"}
+        paid = sum(Decimal(str(usage["charge"])) for usage in usages)
+        assert balance(platform, platform.key)["available"] == Decimal(100) - paid
+        assert platform.verify() == []
         assert "Traceback" not in platform.errors()
-
-
-@pytest.mark.soak
-@pytest.mark.timeout(900)
-def test_a_thousand_at_once(tmp_path: Path, postgres_empty_url: str):
-    settings = {"YUANJING_DATABASE_URL": postgres_empty_url, "YUANJING_SANDBOX_TIME_SCALE": "0.3"}
-    with Platform(tmp_path / "var", workers=4, **settings) as platform:
-        for streams in (False, True):
-            at_once(platform, 1000, streams=streams)
-        assert len(platform.usages()) == 2
-        check_books(platform, set(platform.usages()))

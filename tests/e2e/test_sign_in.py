@@ -26,6 +26,7 @@ def sign_in(platform: Platform, client: httpx2.Client) -> Any:
     answer = client.post(platform.url + "/api/auth/sessions", json=body, headers=page(platform, client))
     assert answer.status_code == 200, answer.text
     assert message["code"] not in platform.errors()
+    platform.secrets.note_cookies(client.cookies.jar)
     return answer.json()
 
 
@@ -92,6 +93,8 @@ def test_a_vendors_code_signs_in(tmp_path, vendor):
         answer = client.post(path, json=body | {"code": code}, headers=page(platform, client))
         assert answer.status_code == 200, answer.text
         assert answer.json()["customer"]["mobile"] == f"+86{MOBILE}"
+        platform.secrets.note_cookies(client.cookies.jar)
+        platform.secrets.note_document(answer.json())
         answer = client.post(path, json=body | {"code": code}, headers=page(platform, client))
         assert answer.status_code == 403
         client.post(f"{simulated}/sms/faults", data={"fault": "code", "code": "isv.AMOUNT_NOT_ENOUGH"})

@@ -28,7 +28,7 @@ class Payer:
     def __init__(self, platform: Platform) -> None:
         self.platform = platform
         client = httpx2.Client(base_url=platform.url, trust_env=False, timeout=30)
-        self.page = Page(client, platform.url)
+        self.page = Page(client, platform.url, platform.secrets)
         self.page.open()
         self.outside = httpx2.Client(trust_env=False, timeout=60)
 

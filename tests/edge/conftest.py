@@ -5,17 +5,17 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from tests.edge.platform import Platform, make_platform
+from tests.edge.platform import Platform, open_platform
 
 from yuanjing.adapters.artifacts.scratch import Scratch
 
 
 @pytest.fixture
 async def platform(tmp_path: Path) -> AsyncIterator[Platform]:
-    made = await make_platform(tmp_path)
-    assert isinstance(made.parts.forms.scratch, Scratch)
-    with made.parts.forms.scratch:
-        yield made
+    async with open_platform(tmp_path) as made:
+        assert isinstance(made.parts.forms.scratch, Scratch)
+        with made.parts.forms.scratch:
+            yield made
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from starlette.datastructures import State
 from starlette.types import ASGIApp, Receive, Scope, Send
 from tests.edge.videos import FakeVideos
+from tests.support.leaks import Secrets, watched
 from tests.support.payments import FakeMethod
 from tests.support.signin import Browser, FakeSender, sign_in_parts
 
@@ -165,6 +166,7 @@ class Platform:
     payments: FakeMethod
     is_ready: bool = True
     metrics: bytes = b""
+    secrets: Secrets = field(default_factory=Secrets)
 
     def client(
         self, *, key: str | None = "", peer: str = "127.0.0.1", parts: EdgeParts | None = None
@@ -179,12 +181,14 @@ class Platform:
         transport = httpx2.ASGITransport(app=served(parts or self.parts), client=(peer, 4711))
         headers = {} if key is None else {"authorization": f"Bearer {key}"}
         client = httpx2.AsyncClient(transport=transport, base_url="https://ai.example.com", headers=headers)
-        return Browser(client, self.sms)
+        return Browser(client, self.sms, secrets=self.secrets)
 
     async def make_key(self, **changes: object) -> tuple[ApiKey, str]:
         """One more key of the customer."""
         values: dict[str, object] = {"customer_id": self.customer.id, "book": Book.TEST}
-        return await create_key(self.store, self.clock, PEPPER, **(values | changes))  # type: ignore[arg-type]
+        made, secret = await create_key(self.store, self.clock, PEPPER, **(values | changes))  # type: ignore[arg-type]
+        self.secrets.note(secret)
+        return made, secret
 
     def changed(self, **changes: object) -> EdgeParts:
         """The parts with other options."""
@@ -257,4 +261,15 @@ async def make_platform(folder: Path = NOWHERE) -> Platform:
         sms=sms,
         payments=payments,
     )
+    made.secrets.note(key, PEPPER.decode())
     return made
+
+
+@asynccontextmanager
+async def open_platform(folder: Path) -> AsyncGenerator[Platform]:
+    """The same for as long as a test lasts, which fails if the application logs a secret."""
+    made = await make_platform(folder)
+    with watched(made.secrets):
+        yield made
+        for _, text in made.sms.sent:
+            made.secrets.note_code(text)

@@ -4,13 +4,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.edge.platform import Platform, make_platform
+from tests.edge.platform import Platform, open_platform
 from tests.support.signin import Browser
 
 
 @pytest.fixture
-async def platform(tmp_path: Path) -> Platform:
-    return await make_platform(tmp_path)
+async def platform(tmp_path: Path) -> AsyncIterator[Platform]:
+    async with open_platform(tmp_path) as made:
+        yield made
 
 
 @pytest.fixture

@@ -100,7 +100,8 @@ class _Clients:
 
     def top_ups(self, count: int) -> None:
         """A person signs in and pays at the sandbox's cashier; each credit is noted when the page shows it."""
-        page = Page(httpx2.Client(base_url=self._platform.url, trust_env=False, timeout=30), self._platform.url)
+        client = httpx2.Client(base_url=self._platform.url, trust_env=False, timeout=30)
+        page = Page(client, self._platform.url, self._platform.secrets)
         with page.client, httpx2.Client(trust_env=False, timeout=30) as outside:
             page.open()
             sent = page.call("POST", "/api/auth/codes", json={"mobile": MOBILE}).json()

@@ -66,6 +66,7 @@ class Audit:
         yield from self._check_accounts(tx)
         yield from self._check_answers({one.record.id: one for one in usages})
         yield from self._check_charges(usages)
+        yield from self._check_names(usages)
         yield from self._check_lateness(tx, usages)
         yield from self._check_tasks(tx, usages)
         yield from self._check_holds(tx)
@@ -119,6 +120,7 @@ class Audit:
         """Nothing is charged that no provider worked for, none twice, and none for more than had left the provider."""
         chats = {chat.number: chat for chat in self._people.chats}
         charged: Counter[int] = Counter()
+        named = {number for number, chat in chats.items() if chat.name is not None}
         for usage in usages:
             record = usage.record
             served = self._provider.served.get(record.upstream_request_id)
@@ -135,8 +137,31 @@ class Audit:
             if record.key_id != chat.key.row.id or record.book is not chat.key.book:
                 yield f"chat {chat.number} is charged to another key: {record}"
         for number, count in charged.items():
-            if count > 1:
+            if count > 1 and number not in named:
                 yield f"chat {number} is charged {count} times"
+
+    def _check_names(self, usages: list[PostedUsage]) -> Iterator[str]:
+        """Whatever is sent under one name, and wherever, is answered whole once, and charged for that once.
+
+        What broke is charged for its part and frees its name, so such charges come on top: one for each try at most.
+        """
+        tries: defaultdict[int, list[Chat]] = defaultdict(list)
+        for chat in self._people.chats:
+            if chat.name is not None:
+                tries[chat.number].append(chat)
+        whole, parts = Counter[int](), Counter[int]()
+        for usage in usages:
+            served = self._provider.served.get(usage.record.upstream_request_id)
+            if usage.record.operation == "chat" and served is not None:
+                (whole if usage.record.status is UsageStatus.COMPLETED else parts)[served.request] += 1
+        for number, its in tries.items():
+            answers = {(chat.usage_id, *chat.pieces) for chat in its if chat.is_whole}
+            if whole[number] > 1:
+                yield f"chat {number} is charged {whole[number]} times under one name"
+            if len(answers) > 1:
+                yield f"chat {number} has several answers under one name: {answers}"
+            if whole[number] + parts[number] > len(its):
+                yield f"chat {number} was sent {len(its)} times and charged {whole[number]} + {parts[number]} times"
 
     def _check_lateness(self, tx: Tx, usages: list[PostedUsage]) -> Iterator[str]:
         """A charge comes out of its own hold, but for processes that were taken over while they went on."""

@@ -12,6 +12,7 @@ import pytest
 from yuanjing.adapters.memory import ledger as memory_ledger
 from yuanjing.adapters.memory.nodes import MemoryNodes
 from yuanjing.adapters.memory.usages import MemoryUsages
+from yuanjing.domain.idempotency import Standing
 from yuanjing.domain.topups import TopUpState
 from yuanjing.domain.usage import PostedUsage, UsageRecord
 from yuanjing.domain.videos import TaskStep, VideoTask
@@ -19,7 +20,7 @@ from yuanjing.gateway.exchange import Exchange
 from yuanjing.gateway.purse import Purse
 from yuanjing.gateway.settlement import Settled, Spooler
 from yuanjing.ports.store import Tx
-from yuanjing.usecases import leases, returns
+from yuanjing.usecases import idempotency, leases, returns
 from yuanjing.usecases.budgets import LockedBudget
 from yuanjing.usecases.topups import crediting
 from yuanjing.usecases.videos import finishing
@@ -159,6 +160,17 @@ def retried_after_the_first_byte(patch: Patch) -> None:
     patch.setattr(Exchange, "_may_retry", lambda self, *_: self._attempts < len(self._routes))
 
 
+def no_names(patch: Patch) -> None:
+    """A name that is taken stands for nothing."""
+    patch.setattr(idempotency, "standing_of", lambda *_: Standing.RUNNING)
+    patch.setattr(idempotency, "_is_lost", lambda *_: True)
+
+
+def names_freed_early(patch: Patch) -> None:
+    """The name of a request that is still running is free."""
+    patch.setattr(idempotency, "_is_lost", lambda *_: True)
+
+
 MUTANTS = (
     Mutant(name="no_fence", apply=no_fence, finding="does not live any more"),
     Mutant(
@@ -171,6 +183,8 @@ MUTANTS = (
     Mutant(name="no_hold", apply=no_hold, finding="was charged late"),
     Mutant(name="ended_in_two_transactions", apply=ended_in_two_transactions, finding="has not ended"),
     Mutant(name="sent_again", apply=sent_again, finding="times by its provider"),
+    Mutant(name="no_names", apply=no_names, finding="times under one name"),
+    Mutant(name="names_freed_early", apply=names_freed_early, finding="times under one name"),
     Mutant(
         name="retried_after_the_first_byte", apply=retried_after_the_first_byte, finding="pieces of several answers"
     ),

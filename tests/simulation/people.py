@@ -6,7 +6,7 @@ What a customer has seen is all that the audit believes of an answer: it is ackn
 import json
 import re
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tests.simulation.goods import KEYS, METHOD, PEPPER, VIDEO, Held
@@ -23,6 +23,10 @@ from yuanjing.usecases.keys import KeyTerms, authenticate, change_key
 _USAGE_ID = re.compile(rb"x-yuanjing-usage-id: (\S+)\r\n")
 _PIECE = re.compile(rb"<\d+\.\d+\.\d+>")
 _CHANGE_NANOS = 10**8
+_NAMED_SHARE, _AGAIN_SHARE, _TWICE_SHARE = 0.4, 0.85, 0.5
+"""How many chats are named; how many of those are sent again unless answered, and how many although they were."""
+_PATIENCE = (0.8, 2.0, 9.0)
+"""How many seconds a customer waits at most before."""
 
 
 @dataclass
@@ -30,6 +34,8 @@ class Chat:
     """One chat request and what came back; what uvicorn's protocol is to an exchange.
 
     Attributes:
+        number: of what is asked for; one that is sent again has it again.
+        name: its `Idempotency-Key`, if it has one.
         usage_id: as the answer's head told it.
         is_whole: the answer came to its end.
         is_over: nothing more will come.
@@ -40,6 +46,7 @@ class Chat:
     is_stream: bool
     body: bytes
     max_tokens: int
+    name: bytes | None
     on_whole: Callable[[], None]
     known_key: Any = None
     received: bytearray = field(default_factory=bytearray)
@@ -90,6 +97,8 @@ class People:
         self._around = around
         self._gateways = gateways
         self.chats: list[Chat] = []
+        """Every one that was sent; those of one name have one number."""
+        self._asked = 0
         self.paid: list[Order] = []
         self.limits: dict[str, int] = {one.row.id: one.row.limits.budget_nanos or 0 for one in KEYS}
         """The highest that each key's budget ever was; 0 without one."""
@@ -129,10 +138,10 @@ class People:
     # chats
 
     def chat(self, slot: GatewaySlot) -> None:
-        """Ask a question; some leave before the answer is there."""
-        choose, loop, gateway = self._around.plan.choose, self._around.loop, slot.gateway
-        assert gateway is not None
-        number, key = len(self.chats) + 1, choose.choice(KEYS)
+        """Ask a question; a named one is asked again until it is answered, and now and then after that."""
+        choose = self._around.plan.choose
+        self._asked += 1
+        number, key = self._asked, choose.choice(KEYS)
         is_stream = choose.random() < 0.6
         max_tokens = choose.choice((4, 16, 48))
         text = f"{number} " + "x" * choose.randint(0, 60)
@@ -143,16 +152,36 @@ class People:
             "stream": is_stream,
         }
         body = json.dumps(asked).encode()
-        chat = Chat(number, key, is_stream, body, max_tokens, on_whole=lambda: self.on_whole(slot))
+        name = b"name-%d" % number if choose.random() < _NAMED_SHARE else None
+        self._send(slot, Chat(number, key, is_stream, body, max_tokens, name, on_whole=lambda: self.on_whole(slot)))
+
+    def _ask_again(self, before: Chat) -> None:
+        """The same once more, at any gateway, if the customer has not got it; of those that have, some ask, too."""
+        around, choose = self._around, self._around.plan.choose
+        open_ = [one for one in self._gateways if one.gateway is not None and not one.process.is_paused]
+        if open_ and (not before.is_whole or choose.random() < _TWICE_SHARE):
+            slot = choose.choice(open_)
+            around.trace(f"chat {before.number} again")
+            on_whole = lambda: self.on_whole(slot)  # noqa: E731  # as for the first
+            again = replace(
+                before, received=bytearray(), usage_id=None, is_whole=False, is_over=False, on_whole=on_whole
+            )
+            self._send(slot, again)
+
+    def _send(self, slot: GatewaySlot, chat: Chat) -> None:
+        """Some leave before the answer is there."""
+        choose, loop, gateway = self._around.plan.choose, self._around.loop, slot.gateway
+        assert gateway is not None
         self.chats.append(chat)
-        self._around.trace(f"chat {number} of {key.row.id} at {slot.process.name}")
+        self._around.trace(f"chat {chat.number} of {chat.key.row.id} at {slot.process.name}")
         exchange = Exchange(chat, gateway, Dialect.OPENAI)
-        exchange.authorization = f"Bearer {key.text}".encode()
+        exchange.authorization = f"Bearer {chat.key.text}".encode()
+        exchange.idempotency_key = chat.name
 
         def begin() -> None:
             try:
                 exchange.start()
-                exchange.receive(body)
+                exchange.receive(chat.body)
                 exchange.receive_end()
             except Exception as error:  # noqa: BLE001  # as the protocol does
                 gateway.give_up(exchange, error)
@@ -160,6 +189,9 @@ class People:
         loop.post(slot.process, begin)
         if choose.random() < 0.12:
             loop.post(slot.process, exchange.client_gone, delay=choose.uniform(0.001, 1.5))
+        if chat.name is not None and choose.random() < _AGAIN_SHARE:
+            patience = choose.choice(_PATIENCE)
+            loop.post(loop.world, lambda: self._ask_again(chat), delay=choose.uniform(0.1, patience))
 
     # the rest of the API
 

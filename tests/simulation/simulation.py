@@ -149,6 +149,8 @@ class Simulation:
             steps=self.loop.steps,
             chats=len(chats),
             whole=sum(chat.is_whole for chat in chats),
+            again=len(chats) - len({chat.number for chat in chats}),
+            replayed=sum(chat.is_whole and b"idempotent-replayed" in chat.received for chat in chats),
             served=len(self.provider.served),
             tasks=len(self.around.studio.accepted),
             paid=len(self.people.paid),

@@ -72,6 +72,8 @@ def test_the_seeds_reach_what_they_are_for():
     assert sums["paid"] > 15, sums
     assert sums["late"] > 10, sums
     assert sums["lives"] > 200, sums
+    assert sums["again"] > 100, sums
+    assert sums["replayed"] > 20, sums
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)

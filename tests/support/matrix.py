@@ -8,6 +8,7 @@ from itertools import count
 from typing import Any, Self
 
 import httpx2
+from tests.support.leaks import Secrets
 from tests.support.load import wait_until
 from tests.support.matrix_rules import CHAT, VIDEO, Rule
 from tests.support.platform import Platform
@@ -37,8 +38,9 @@ _LIVE_PROVIDERS = ("dashscope", "ark-video")
 class Page:
     """A browser with our page in it, signed in or not."""
 
-    def __init__(self, client: httpx2.Client, origin: str) -> None:
+    def __init__(self, client: httpx2.Client, origin: str, secrets: Secrets | None = None) -> None:
         self.client = client
+        self.secrets = secrets or Secrets()
         self.origin = origin
         self.token = ""
 
@@ -51,7 +53,12 @@ class Page:
     def call(self, method: str, path: str, *, with_token: bool = True, **options: Any) -> httpx2.Response:
         """A call of our page; without the token it is one of another site's page."""
         headers = {"origin": self.origin, "x-csrf-token": self.token} if with_token else {}
-        return self.client.request(method, path, **(options | {"headers": headers | options.get("headers", {})}))
+        answer = self.client.request(method, path, **(options | {"headers": headers | options.get("headers", {})}))
+        self.secrets.note_document(options.get("json"))
+        if answer.headers.get("content-type") == "application/json":
+            self.secrets.note_document(answer.json())
+        self.secrets.note_cookies(self.client.cookies.jar)
+        return answer
 
 
 @dataclass
@@ -110,7 +117,7 @@ class World:
 
     def page(self, **headers: str) -> Page:
         """A browser in which nobody is signed in."""
-        page = Page(self.client(**headers), self.platform.url)
+        page = Page(self.client(**headers), self.platform.url, self.platform.secrets)
         page.open()
         return page
 

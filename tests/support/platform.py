@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Self
 
+from tests.support.leaks import Secrets
 from tests.support.warm import WarmProcess, warm_commands
 
 READY_SECONDS = 30.0
@@ -46,6 +47,8 @@ class Platform:
         self.environment = {"PATH": os.environ["PATH"], "YUANJING_WORKERS": str(workers)} | own | settings  # noqa: TID251  # for child processes
         self.command = [sys.executable, "-m", "yuanjing"]
         self.process: subprocess.Popen[str] | WarmProcess
+        self.secrets = Secrets()
+        self.secrets.note_settings(settings)
         self.text = ""
         self.url = ""
 
@@ -89,15 +92,18 @@ class Platform:
         return (self.data.parent / "serve.err").read_text(encoding="utf-8")
 
     def stop(self) -> int:
-        """SIGTERM, and wait; the exit code."""
+        """SIGTERM, and wait; the exit code. What it has logged tells no secret that it was given or has made."""
         self.text = ""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
-            return self.process.wait(STOP_SECONDS)
+            code = self.process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self._kill_rest()
             raise
+        self.secrets.note_folder(self.data)
+        self.secrets.check(self.errors())
+        return code
 
     def _kill_rest(self) -> None:
         """Leave nothing behind, stopped processes neither."""
@@ -123,7 +129,10 @@ class Platform:
         """A command of the CLI, as its JSON document."""
         done = warm_commands().run([*arguments, "--json"], self.environment, stdin)
         assert done.stdout, done.stderr
-        return json.loads(done.stdout)
+        document = json.loads(done.stdout)
+        self.secrets.note(*stdin.split())
+        self.secrets.note_document(document)
+        return document
 
     def usages(self, *options: str) -> dict[str, dict[str, object]]:
         """All posted usage records by id; options as for `usage list`."""

@@ -2,14 +2,14 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import uvicorn
-from tests.edge.platform import Platform, make_platform
+from tests.edge.platform import Platform, open_platform
 from tests.support.alipay import Client, Simulated, alipay_options
 from tests.support.signin import MOBILE, Browser
 
@@ -136,7 +136,14 @@ class Shop:
 @asynccontextmanager
 async def open_shop(box: Simulated, folder: Path, store: Store | None = None, **policy: Any) -> AsyncGenerator[Shop]:
     """An installation over a store in memory, or over this one, with its customer signed in."""
-    platform = await make_platform(folder)
+    async with open_platform(folder) as platform, _serving(platform, box, store, policy) as shop:
+        yield shop
+
+
+@asynccontextmanager
+async def _serving(
+    platform: Platform, box: Simulated, store: Store | None, policy: Mapping[str, Any]
+) -> AsyncGenerator[Shop]:
     clock = ShiftedClock()
     listener = socket.create_server(("127.0.0.1", 0), backlog=256)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"

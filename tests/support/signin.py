@@ -7,6 +7,7 @@ from typing import Any
 
 import argon2
 import httpx2
+from tests.support.leaks import Secrets
 
 from yuanjing.domain.money import NANOS_PER_YUAN
 from yuanjing.kit.clock import Clock
@@ -77,9 +78,15 @@ class Browser:
     """A page of ours in a browser: it keeps cookies, and sends what ours sends."""
 
     def __init__(
-        self, client: httpx2.AsyncClient, sender: FakeSender, *, origin: str = "https://ai.example.com"
+        self,
+        client: httpx2.AsyncClient,
+        sender: FakeSender,
+        *,
+        origin: str = "https://ai.example.com",
+        secrets: Secrets | None = None,
     ) -> None:
         self.client = client
+        self.secrets = secrets or Secrets()
         self.origin = origin
         self.token = ""
         self._sender = sender
@@ -99,6 +106,9 @@ class Browser:
         )
         if answer.content and "csrf_token" in answer.json():
             self.token = answer.json()["csrf_token"]
+        self.secrets.note_document(options.get("json"))
+        self.secrets.note_document(answer.json() if answer.content else None)
+        self.secrets.note_cookies(self.client.cookies.jar)
         return answer
 
     async def post(self, path: str, body: object = None) -> httpx2.Response:

@@ -47,13 +47,20 @@ async def _is_sound(store: Store) -> None:
 async def test_fifty_opposite_transfers_at_once_do_not_deadlock(sql_store: Store, other_store: Store):
     await sql_store.write(lambda tx: tx.ledger.post([grant("cus_a", 1000), grant("cus_b", 1000)]))
 
+    begun: list[int] = []
+
     def swap(n: int) -> Callable[[Tx], list[bool]]:
-        there = pay("cus_a", "cus_b", 10, f"there:{n}")
-        back = pay("cus_b", "cus_a", 10, f"back:{n}")
-        return lambda tx: tx.ledger.post([there] if n % 2 else [back])
+        transfer = pay("cus_a", "cus_b", 10, f"there:{n}") if n % 2 else pay("cus_b", "cus_a", 10, f"back:{n}")
+
+        def work(tx: Tx) -> list[bool]:
+            begun.append(n)
+            return tx.ledger.post([transfer])
+
+        return work
 
     calls = [(store, swap(n)) for n in range(50) for store in ((sql_store, other_store)[n // 2 % 2],)]
     assert await _all(*calls) == [[True]] * 50
+    assert sorted(begun) == [*range(50)], "a unit of work that had to be repeated has met a deadlock"
     await _is_sound(sql_store)
     balances = await sql_store.read(lambda tx: tx.ledger.balances(TEST, "cus_a"))
     assert balances.available_nanos == 1000
