@@ -11,7 +11,7 @@ from tests.faults.model import FAILED, OPTIONS, SHUT, WELL, Fault, Outcome, Play
 from tests.faults.page import OTHERS, PAGE, ROOT, TABLE, faults_page
 from tests.support.rawclient import LLMAGE, OPENAI, Answer, chat_body, post
 from tests.support.rig import Rig, rig, wait_for
-from tests.support.upstream import RawUpstream, Request, forever, plain, stream
+from tests.support.upstream import RawUpstream, Request, error, forever, plain, stream
 
 PATHS = {"openai": OPENAI, "llmage": LLMAGE}
 OTHER = Outcome(text="other", tokens=(20, 7))
@@ -174,3 +174,15 @@ def test_every_test_that_the_page_names_is_there():
     for row in OTHERS:
         file, _, name = row.test.partition("::")
         assert f"\ndef {name}(" in (ROOT / "tests" / file).read_text(encoding="utf-8"), row.test
+
+
+@pytest.mark.parametrize("path", PATHS.values(), ids=PATHS)
+@pytest.mark.parametrize("is_stream", [False, True], ids=["plain", "stream"])
+def test_a_request_is_tried_on_three_channels_and_not_on_a_fourth(is_stream, path):
+    bad = [RawUpstream([forever(error(b"500 X"))]) for _ in range(3)]
+    with rig(upstreams=[*bad, RawUpstream([forever(other)])], **OPTIONS) as r:
+        client = r.client()
+        client.send(post(chat_body(stream=is_stream), path=path))
+        assert client.receive().status == 503
+        assert [len(upstream.requests) for upstream in r.upstreams] == [1, 1, 1, 0]
+        assert not r.records
