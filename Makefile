@@ -34,13 +34,14 @@ bench-video: .venv/dev  ## videos: submissions, lag of their end, copies, downlo
 bench-data: .venv/dev  ## questions of customers over 1 and 10 million usages (26 GB of disk, an hour)
 	@$(PY) -m bench.data
 
-soak: .venv/dev .venv-sdks/ok src/yuanjing/edge/static/index.html  ## what takes longer than `make test` may
+soak: .venv/dev .venv/fuzz .venv-sdks/ok src/yuanjing/edge/static/index.html  ## what takes longer than `make test` may
 	@$(PY) tests/run.py soak
 
 lock: .venv/uv  ## resolve the pins again
 	$(UV) pip compile -q --no-emit-package yuanjing --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" requirements/dev.in -o requirements/dev.txt
 	$(UV) pip compile -q --no-emit-package yuanjing --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" -c requirements/dev.txt requirements/main.in -o requirements/main.txt
 	$(UV) pip compile -q --no-emit-package yuanjing --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" requirements/bench.in -o requirements/bench.txt
+	$(UV) pip compile -q --no-emit-package yuanjing --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" requirements/fuzz.in -o requirements/fuzz.txt
 	$(UV) pip compile -q --no-emit-package yuanjing --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" requirements/sdks.in -o requirements/sdks.txt
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" requirements/node.in -o requirements/node.txt
 
@@ -75,6 +76,9 @@ clean:  ## remove the environments (never the data in ./var)
 .venv/bench: .venv/dev requirements/bench.txt
 	@$(UV) pip install -q --require-hashes -p .venv -r requirements/bench.txt
 	@touch $@
+
+.venv/fuzz: .venv/dev requirements/fuzz.txt
+	@$(UV) pip install -q --require-hashes -p .venv -r requirements/fuzz.txt
 
 .venv-sdks/ok: .venv/dev requirements/sdks.txt
 	@echo "Setting up .venv-sdks, the vendors' SDKs (once, some seconds) ..."

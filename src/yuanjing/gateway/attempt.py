@@ -139,15 +139,18 @@ class Attempt:
             self._body.append(data)
         elif self._status == _OK:
             self._fail(bad_answer("an answer that is too large"))
+        else:
+            self._fail(self._refusal())  # its status says enough; the rest may have no end
 
     def _translate(self, events: list[bytes]) -> None:
         pieces: list[bytes] = []
         event_of = self.answer.event
+        is_done = False
         try:
             for event in events:
                 if event.startswith(_DONE):
-                    self._end_at_done(b"".join(pieces))
-                    return
+                    is_done = True
+                    break
                 if event:
                     piece = event_of(event)
                     if piece:
@@ -161,7 +164,9 @@ class Attempt:
         except (ValueError, RecursionError):
             self._stop(pieces, bad_answer("an event that is not JSON"))
             return
-        if pieces:
+        if is_done:
+            self._end_at_done(b"".join(pieces))
+        elif pieces:
             self.has_output = True
             self._owner.on_attempt_output(b"".join(pieces))
         else:
@@ -196,14 +201,16 @@ class Attempt:
             return
         if self._status != _OK:
             self.is_over = True
-            failure = failure_of_answer(self._status, b"".join(self._body), self._headers.get(b"retry-after"))
-            self._owner.on_attempt_failed(failure)
+            self._owner.on_attempt_failed(self._refusal())
         elif self._splitter is not None:
             self._end_of_stream(self._splitter)
         elif self.is_stream:
             self._end_of_wrong_body(b"".join(self._body))
         else:
             self._end_of_plain(b"".join(self._body).removeprefix(_BOM).strip())
+
+    def _refusal(self) -> Failure:
+        return failure_of_answer(self._status, b"".join(self._body), self._headers.get(b"retry-after"))
 
     def _end_of_stream(self, splitter: SseSplitter) -> None:
         self._translate(splitter.finish())

@@ -41,8 +41,12 @@ class UpstreamHandler(Protocol):
         ...
 
 
-class _Nobody:
-    """Takes the rest of an answer that nobody needs: the bytes between `[DONE]` and the end of the body."""
+class _Rest:
+    """Takes what nobody needs, if it is little: what is between `[DONE]` and the end of the body."""
+
+    def __init__(self, connection: "UpstreamConnection") -> None:
+        self._connection = connection
+        self.bytes = 0
 
     def on_upstream_sent(self, connection: "UpstreamConnection") -> None:
         """Never called."""
@@ -51,16 +55,16 @@ class _Nobody:
         """Never called."""
 
     def on_upstream_data(self, data: bytes) -> None:
-        """Dropped."""
+        """Dropped; a new connection costs less than to read on."""
+        self.bytes += len(data)
+        if self.bytes > self._connection.pool.header_bytes_max:
+            self._connection.abandon()
 
     def on_upstream_end(self) -> None:
         """The connection is back in its pool already."""
 
     def on_upstream_broken(self, reason: str, *, is_stale: bool) -> None:
         """It does not matter any more."""
-
-
-_NOBODY = _Nobody()
 
 
 class PoolSaturatedError(TimeoutError):
@@ -75,11 +79,12 @@ class UpstreamConnection(asyncio.Protocol):
         self.transport: asyncio.Transport | None = None
         self.parser = httptools.HttpResponseParser(self)
         self.handler: UpstreamHandler | None = None
+        self._rest: _Rest | None = None
         self.idle_since = 0.0
         self.detached_at = 0.0
         self._served = 0
         self._has_bytes = False
-        self._head_bytes = 0
+        self._head_bytes = 0  # of the head; then of what is no body and has come since its last byte
         self._is_head_done = False
         self._headers: dict[bytes, bytes] = {}
         self._is_paused = False
@@ -87,6 +92,11 @@ class UpstreamConnection(asyncio.Protocol):
         self._is_complete = False
         self._keeps_alive = False
         self._is_surplus = False
+
+    @property
+    def is_detached(self) -> bool:
+        """Whether only the end of an answer is waited for."""
+        return self.handler is not None and self.handler is self._rest
 
     @property
     def is_usable(self) -> bool:
@@ -119,7 +129,10 @@ class UpstreamConnection(asyncio.Protocol):
         if self.pool.is_closed:
             self.abandon()
             return
-        self.handler = _NOBODY
+        if self._rest is None:
+            self._rest = _Rest(self)
+        self._rest.bytes = 0
+        self.handler = self._rest
         self.detached_at = self.pool.now()
         self.resume_reading()
 
@@ -160,12 +173,21 @@ class UpstreamConnection(asyncio.Protocol):
             self._break("headers too large")
         elif self._pieces or self._is_complete:
             self._deliver()
+        elif self._is_head_done:
+            self._count_framing(len(data))
+
+    def _count_framing(self, size: int) -> None:
+        """Extensions of chunks and trailers, of which the parser keeps the latter."""
+        self._head_bytes += size
+        if self._head_bytes > self.pool.header_bytes_max:
+            self._break("chunks without content")
 
     def _deliver(self) -> None:
         """Hand over what one read has brought, as one piece: a stream's many small chunks cost one call."""
         handler, pieces = self.handler, self._pieces
         if pieces:
             self._pieces = []
+            self._head_bytes = 0
             if handler is not None:
                 handler.on_upstream_data(pieces[0] if len(pieces) == 1 else b"".join(pieces))
         if self._is_complete:
@@ -217,6 +239,7 @@ class UpstreamConnection(asyncio.Protocol):
             self._headers = {}
             return
         self._is_head_done = True
+        self._head_bytes = 0
         if self.handler is not None:
             self.handler.on_upstream_head(status, self._headers)
 
@@ -382,7 +405,7 @@ class ChannelPool:
         before = self.now() - idle_seconds
         for connection in [c for c in self._idle if c.idle_since <= before]:
             connection.abandon()
-        for connection in [c for c in self._open if c.handler is _NOBODY and c.detached_at <= before]:
+        for connection in [c for c in self._open if c.is_detached and c.detached_at <= before]:
             connection.abandon()
 
     def close(self) -> None:
@@ -391,7 +414,7 @@ class ChannelPool:
         Nobody looks after a closed pool's connections any more, so none may be left to itself.
         """
         self.is_closed = True
-        for connection in [*self._idle, *(c for c in self._open if c.handler is _NOBODY)]:
+        for connection in [*self._idle, *(c for c in self._open if c.is_detached)]:
             connection.abandon()
 
     def _wake(self, connection: UpstreamConnection | None) -> bool:

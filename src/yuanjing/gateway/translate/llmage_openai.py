@@ -46,6 +46,7 @@ class LlmageAnswer:
         if not self._before and (chunk.id or chunk.choices):  # what comes before the answer may be without an id
             self._begin(chunk.id, chunk.created, chunk.model)
         if wire.is_given(chunk.usage):
+            wire.check_text(data)
             context.usage_json = bytes(cast("Raw", chunk.usage))
         if not chunk.choices:
             return b""
@@ -166,6 +167,7 @@ class LlmageAnswer:
 
     def read_plain(self, body: bytes) -> None:
         """See `OpenAIAnswer.read_plain`; the usual answer is decoded once, for its template."""
+        wire.check_text(body)
         try:
             usual = wire.decode_plain(body)
         except (msgspec.MsgspecError, RecursionError):

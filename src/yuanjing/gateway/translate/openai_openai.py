@@ -36,6 +36,7 @@ class OpenAIAnswer:
         if not context.id:
             context.id, context.created = chunk.id, chunk.created
         if wire.is_given(chunk.usage):
+            wire.check_text(data)
             context.usage_json = bytes(cast("Raw", chunk.usage))
             if not chunk.choices:
                 context.usage_chunk = data
@@ -51,6 +52,7 @@ class OpenAIAnswer:
 
     def _general(self, data: bytes) -> bytes:
         context = self.context
+        wire.check_text(data)
         try:
             loose = wire.decode_loose(data)
         except msgspec.MsgspecError as error:
@@ -140,6 +142,7 @@ class OpenAIAnswer:
             BadAnswerError: not a chat completion.
             UpstreamRefusedError: an error object in a 200.
         """
+        wire.check_text(body)  # it is passed on as it is
         read_plain(self.context, body)
         if self.context.renames_reasoning:
             whole = _decode_any(body)

@@ -325,6 +325,19 @@ def is_given(raw: Raw | UnsetType) -> bool:
     return raw is not UNSET and raw not in _NULLS
 
 
+def check_text(data: bytes) -> None:
+    """The bytes are UTF-8. msgspec looks only at strings that it makes, not at what it leaves raw.
+
+    Raises:
+        BadAnswerError: they are not.
+    """
+    if not data.isascii():
+        try:
+            data.decode()
+        except UnicodeDecodeError as error:
+            raise BadAnswerError("an answer that is not UTF-8") from error
+
+
 def text_bytes(text: str | None) -> int:
     """UTF-8 bytes of generated text."""
     return utf8_length(text) if text else 0
