@@ -18,6 +18,7 @@ import { type Offer, offerNamed } from "@/playground/offers";
 import { sharedFields, useTyped } from "@/playground/useTyped";
 import { Button } from "@/ui/Button";
 import { Card, Empty, PageHead, Skeleton } from "@/ui/Card";
+import { LoadProblem } from "@/ui/LoadProblem";
 import { Problem } from "@/ui/Problem";
 
 /** In this order they are shown, the cheapest first; a name that several offers share means the first. */
@@ -142,7 +143,7 @@ function Latest({ access, warnings, onReuse }: LatestProps) {
           {t("allTasks")}
         </Link>
       </header>
-      {videos.isError && <Problem error={videos.error} onRetry={() => void videos.refetch()} />}
+      {videos.isError && <LoadProblem error={videos.error} onRetry={() => void videos.refetch()} />}
       {videos.isPending && <Skeleton className="h-64 w-full" />}
       {videos.data?.length === 0 && <Empty title={t("empty")}>{t("emptyHint")}</Empty>}
       <div className="grid gap-4 xl:grid-cols-2">
