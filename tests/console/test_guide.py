@@ -22,6 +22,8 @@ FENCES = re.findall(r"^```(\w+)(?: (\w+))?\n(.*?)^```$", TEXT, re.MULTILINE | re
 SECTIONS = re.split(r"^### `(.*)`$", TEXT, flags=re.MULTILINE)
 FILES = ("02.jpg", "myimg1.jpg", "myimg2.jpg", "1.jpg", "2.jpg")
 """What its examples upload."""
+CHAT = "qwen3-max"
+"""The model that the page names in its examples, as it is sold."""
 MARK = "---- example"
 NOT_OURS = ("remix", "edits", "extensions", "characters")
 """Calls that are there only to say that they are not supported."""
@@ -46,7 +48,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def examples(language: str, platform: Platform, how: str = "run") -> list[str]:
-    return [text.replace("{origin}", platform.url) for one, more, text in FENCES if (one, more) == (language, how)]
+    return [text.replace("{origin}", platform.url).replace("{chat}", CHAT) for one, more, text in FENCES if (one, more) == (language, how)]
 
 
 def run(command: list[str], platform: Platform, folder: Path, text: str | None = None) -> str:
@@ -88,6 +90,18 @@ def test_every_example_runs(platform: Platform, folder: Path):
     assert "completed None" in answers
     assert all(node.result().strip() for node in nodes)
     assert (folder / "video.mp4").stat().st_size > 1000
+
+
+def test_the_first_call_works_with_every_chat_model(platform: Platform, folder: Path):
+    """It says so: what it names is only an example."""
+    models = httpx2.get(f"{platform.url}/api/models", trust_env=False).json()["data"]
+    chats = [one["model"] for one in models if one["operation"] == "chat"]
+    first = next(text for text in examples("sh", platform) if "chat/completions" in text)
+    assert len(chats) > 10
+    assert f'"model": "{CHAT}"' in first
+    session = "set -euo pipefail\n" + "".join(first.replace(CHAT, one) + f"\necho '{MARK}'\n" for one in chats)
+    answers = [json.loads(one) for one in run(["bash"], platform, folder, session).split(MARK)[:-1]]
+    assert [bool(one["choices"][0]["message"]["content"]) for one in answers] == [True] * len(chats)
 
 
 def test_the_error_that_it_shows_is_the_error(platform: Platform, folder: Path):
@@ -136,3 +150,20 @@ def test_it_can_be_read_in_both_languages_with_the_readers_address(visit):
     assert "code=python" in page.url
     page.get_by_role("button", name="中文").click()
     page.get_by_role("heading", name="文生视频").wait_for()
+
+
+def test_examples_name_what_is_sold_here(visit, platform):
+    """Also where the usual one is not sold."""
+    models = httpx2.get(f"{platform.url}/api/models", trust_env=False).json()
+    sold = [one for one in models["data"] if one["model"] != CHAT]
+    chat = next(one["model"] for one in sold if one["operation"] == "chat")
+    page = visit(language="en").page
+    page.goto("/")
+    expect(page.locator("pre")).to_contain_text(f'"model": "{CHAT}"')
+    expect(page.get_by_role("link", name=chat, exact=True)).to_be_visible()
+    expect(page.get_by_role("link", name=f"All {len(models['data'])} models")).to_be_visible()
+    page.route("**/api/models", lambda route: route.fulfill(json=models | {"data": sold}))
+    for path in ("/", "/guide"):
+        page.goto(path)
+        expect(page.locator("pre", has_text="/v1/chat/completions").first).to_contain_text(f'"model": "{chat}"')
+        assert CHAT not in page.locator("main").inner_text()

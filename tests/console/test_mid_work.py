@@ -88,6 +88,48 @@ def test_two_windows_of_a_browser_with_two_customers(visit, platform):
     expect(page.get_by_text("甲的密钥")).to_have_count(0)
 
 
+def test_what_fails_for_one_reason_is_told_once_and_asked_again_together(signed_in):
+    visitor = signed_in(language="en")
+    visitor.expected += ["502: GET", "failed: GET"]
+    page = visitor.page
+    told = page.get_by_role("alert")
+    page.route("**/api/usage**", lambda route: route.fulfill(status=502, body="<h1>Bad Gateway</h1>"))
+    page.goto("/usage?book=test")
+    expect(told).to_have_text("The platform does not answer at the moment. Try again shortly.Try again")
+    visitor.picture("usage-fails")
+    page.unroute_all()
+    told.get_by_role("button", name="Try again").click()
+    expect(page.get_by_text("Nothing was used")).to_be_visible()
+    expect(told).to_have_count(0)
+    page.route("**/api/**", lambda route: route.abort() if "/auth/" not in route.request.url else route.fallback())
+    page.goto("/finance")
+    expect(told).to_have_count(1)
+    page.unroute_all()
+    told.get_by_role("button", name="Try again").click()
+    expect(page.get_by_text("Top up").first).to_be_visible()
+    expect(page.get_by_text("¥100.00").first).to_be_visible()
+    expect(told).to_have_count(0)
+
+
+def test_what_is_owned_is_asked_for_when_it_is_looked_at_and_what_is_held_is_told(signed_in):
+    """A balance of some seconds ago beside a charge of now looks like a mistake of the platform."""
+    visitor = signed_in()
+    page = visitor.page
+    page.goto("/finance")
+    expect(page.get_by_text("¥100.00").first).to_be_visible()
+    page.get_by_role("link", name="用量").click()
+    expect(page.get_by_role("heading", name="用量")).to_be_visible()
+    with page.expect_response("**/api/balance"):
+        page.go_back()
+    with page.expect_response("**/api/usage?*"):
+        page.go_forward()
+    balance = Caller(visitor).get("/api/balance")
+    balance["test"] |= {"available": "92.5", "held": "7.5"}
+    page.route("**/api/balance", lambda route: route.fulfill(json=balance))
+    page.get_by_role("link", name="对话", exact=True).click()
+    expect(page.get_by_text("可用 ¥92.50。另有 ¥7.50 为进行中的请求冻结，结束后多余部分自动退回。")).to_be_visible()
+
+
 def test_what_cannot_be_done_offline_is_told_at_once_and_not_done_later(signed_in):
     visitor = signed_in(language="en")
     visitor.expected += ["failed: DELETE", "failed: GET"]

@@ -26,6 +26,10 @@ USABLE_MS_MAX = 1000.0
 HEADER_PIXELS_MAX = 64
 """Of the frame's header, which stays in view: one row."""
 PICTURE_HEIGHT_MAX = 5000
+SIDEWAYS = """() => [...document.querySelectorAll("[role=region]:has(> table)")]
+    .filter((box) => box.checkVisibility() && box.scrollWidth > box.clientWidth)
+    .map((box) => `${box.getAttribute("aria-label")} (${box.scrollWidth} of ${box.clientWidth} px)`)"""
+"""Tables of which a part is out of sight: on a tablet that was what a request has cost."""
 NAME, KEY_NAME, PROMPT = PAYLOADS[0], PAYLOADS[1], PAYLOADS[6]
 
 
@@ -90,13 +94,15 @@ def look(visitor: Visitor, where: str, width: int, theme: str) -> Iterator[str]:
     page = visitor.page
     page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]
     page.wait_for_function("theme => document.documentElement.dataset.theme === theme", arg=theme)
-    for pixels in (WIDTHS[0], width):
+    for pixels in dict.fromkeys((*WIDTHS[:2], width)):
         page.set_viewport_size({"width": pixels, "height": 900})
         broad, header = page.evaluate(
             "() => [document.documentElement.scrollWidth, document.querySelector('header')?.offsetHeight]"
         )
         if broad > pixels:
             yield f"{where}: {broad} px wide at {pixels}"
+        for table in page.evaluate(SIDEWAYS):
+            yield f"{where}: one scrolls to see the whole of {table} at {pixels}"
         if header is not None and header > HEADER_PIXELS_MAX:
             yield f"{where}: its header has several rows at {pixels}"
     yield from (f"{where}: {finding}" for finding in visitor.axe())

@@ -75,7 +75,7 @@ def test_a_video_is_made_and_plays(signed_in):
 
 
 def check_reuse(page, card):
-    """Its settings take the place of what was written, which can be had back."""
+    """Its settings take the place of what was written, which can be had back; what is edited then outlives a reload."""
     page.goto(PAGE)
     page.get_by_label("提示词", exact=True).fill("别的内容")
     card.get_by_role("button", name="复用参数").click()
@@ -83,7 +83,21 @@ def check_reuse(page, card):
     expect(page.get_by_label("提示词", exact=True)).to_have_value("一只小猫在抓老鼠")
     expect(page.get_by_label("分辨率")).to_have_value("540p")
     expect(page.get_by_label("时长")).to_have_value("2")
+    page.get_by_label("提示词", exact=True).fill("一只小猫在睡觉")
+    page.reload()
+    expect(page.get_by_text("已填入任务的参数")).to_be_visible()
+    expect(page.get_by_label("提示词", exact=True)).to_have_value("一只小猫在睡觉")
+    expect(page.get_by_label("分辨率")).to_have_value("540p")
+    card.get_by_role("button", name="复用参数").click()  # once more
+    expect(page.get_by_label("提示词", exact=True)).to_have_value("一只小猫在抓老鼠")
     page.get_by_role("button", name="撤销").click()
+    expect(page.get_by_label("提示词", exact=True)).to_have_value("一只小猫在睡觉")
+    page.get_by_label("提示词", exact=True).fill("别的内容")
+    card.get_by_role("button", name="复用参数").click()
+    expect(page.get_by_label("提示词", exact=True)).to_have_value("一只小猫在抓老鼠")
+    page.reload()
+    expect(page.get_by_text("已填入任务的参数")).to_be_visible()
+    page.get_by_role("button", name="撤销").click()  # also after a reload
     expect(page.get_by_label("提示词", exact=True)).to_have_value("别的内容")
 
 
@@ -159,4 +173,9 @@ def test_files_are_checked_before_they_are_sent(signed_in):
     again = page.get_by_role("listitem").filter(has_text="first_frame-1.png").locator("img")
     expect(again).to_be_visible()
     expect(again).to_have_js_property("naturalWidth", 640)
+    page.get_by_role("button", name="Remove first_frame-1.png").click()
+    expect(again).to_have_count(0)
+    page.reload()
+    expect(page.get_by_text("The task's settings are filled in.")).to_be_visible()
+    expect(again).to_have_count(0)  # what was taken out does not come back
     assert list(visitor.axe()) == []

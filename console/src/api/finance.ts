@@ -16,6 +16,8 @@ export type Sum = Schemas["SumView"];
 const FINANCE = "finance";
 const PAGE = 50;
 
+// What is shown of money is asked for again whenever a page of it is opened: `staleTime: 0` below.
+
 /** What changes money makes all that was heard of it old. */
 export async function forgetFinance(): Promise<void> {
   await queries.invalidateQueries({ queryKey: [FINANCE] });
@@ -26,6 +28,7 @@ export function useBalance() {
   return useQuery({
     queryKey: [FINANCE, "balance"],
     queryFn: () => call(() => api.GET("/api/balance")),
+    staleTime: 0,
     refetchInterval: 15_000,
   });
 }
@@ -41,6 +44,7 @@ export async function refillTest(): Promise<string> {
 export function useMonths(book: Book) {
   return useInfiniteQuery({
     queryKey: [FINANCE, "months", book],
+    staleTime: 0,
     queryFn: ({ pageParam }) =>
       callDocument(() => api.GET("/api/statements", { params: { query: { book, before: pageParam, limit: PAGE } } })),
     initialPageParam: null as string | null,
@@ -52,6 +56,7 @@ export function useMonths(book: Book) {
 export function useStatement(month: string, book: Book) {
   return useQuery({
     queryKey: [FINANCE, "statement", month, book],
+    staleTime: 0,
     queryFn: () => callDocument(() => api.GET("/api/statements/{month}", { params: { path: { month }, query: { book } } })),
   });
 }
@@ -60,6 +65,7 @@ export function useStatement(month: string, book: Book) {
 export function useEntries(book: Book, account: Account, from: string, to: string) {
   return useInfiniteQuery({
     queryKey: [FINANCE, "entries", book, account, from, to],
+    staleTime: 0,
     queryFn: ({ pageParam }) =>
       callDocument(() =>
         api.GET("/api/entries", { params: { query: { book, account, from, to, before: pageParam, limit: PAGE } } }),

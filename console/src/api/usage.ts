@@ -34,6 +34,7 @@ export function useUsageDays(where: UsageFilter, group: readonly Group[]) {
   const query = { book, from, to, key, model, group: group.join(",") };
   return useQuery({
     queryKey: ["usage", "days", query],
+    staleTime: 0, // somebody looks here for what was charged just now
     queryFn: () => call(() => api.GET("/api/usage/days", { params: { query } })),
     placeholderData: keepPreviousData,
     enabled: rangeFault(from, to) === null,
@@ -44,6 +45,7 @@ export function useUsageDays(where: UsageFilter, group: readonly Group[]) {
 export function useUsages(where: UsageFilter) {
   return useInfiniteQuery({
     queryKey: ["usage", "list", where],
+    staleTime: 0,
     queryFn: ({ pageParam }) => {
       const query = { ...where, cursor: pageParam, limit: pageParam === null ? FIRST_PAGE : NEXT_PAGE };
       return callDocument(() => api.GET("/api/usage", { params: { query } }));

@@ -2,11 +2,13 @@ import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { Link } from "react-router";
 import { getDocument } from "@/api/answers";
+import { useModels } from "@/api/models";
 import { useLanguage, useTexts } from "@/i18n";
 import { useTitle } from "@/lib/title";
 import { BlockView, Rich } from "@/pages/guide/Blocks";
 import address from "@/pages/guide/guide.txt?url";
 import { type Block, parse } from "@/pages/guide/parse";
+import { exampleChat } from "@/pages/models/examples";
 import { paths } from "@/paths";
 import { Skeleton } from "@/ui/Card";
 import { Loaded } from "@/ui/Loaded";
@@ -17,13 +19,17 @@ type Title = Extract<Block, { kind: "heading" }>;
 export function Page() {
   useTitle(useTexts("shell")("guide"));
   const source = useQuery({ queryKey: ["guide"], queryFn: async () => (await getDocument(address)).text(), staleTime: Infinity });
-  return <Loaded of={source} skeleton={<Skeleton className="h-96 w-full" />}>{(text) => <Guide source={text} />}</Loaded>;
+  const models = useModels();
+  const skeleton = <Skeleton className="h-96 w-full" />;
+  // Without the catalogue the guide can be read all the same; its tables say what is wrong.
+  if (models.isPending) return skeleton;
+  return <Loaded of={source} skeleton={skeleton}>{(text) => <Guide source={text} chat={exampleChat(models.data ?? [])} />}</Loaded>;
 }
 
-function Guide({ source }: { source: string }) {
+function Guide({ source, chat }: { source: string; chat: string }) {
   const t = useTexts("guide");
   const language = useLanguage();
-  const blocks = useMemo(() => parse(source, language, location.origin), [source, language]);
+  const blocks = useMemo(() => parse(source, language, { origin: location.origin, chat }), [source, language, chat]);
   const titles = blocks.filter((block): block is Title => block.kind === "heading" && block.level > 1);
   return (
     <div className="grid gap-8 lg:grid-cols-[15rem_minmax(0,1fr)] lg:gap-12">

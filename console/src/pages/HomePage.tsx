@@ -1,14 +1,19 @@
+import { Link } from "react-router";
+import { useModels } from "@/api/models";
 import { useTexts } from "@/i18n";
 import { useTitle } from "@/lib/title";
+import { exampleChat } from "@/pages/models/examples";
 import { paths } from "@/paths";
 import { ButtonLink } from "@/ui/Button";
-import { Card } from "@/ui/Card";
+import { Card, Skeleton } from "@/ui/Card";
 import { Code } from "@/ui/Code";
 
-const curl = (hello: string): string => `curl ${location.origin}/v1/chat/completions \\
+const SHOWN = 6;
+
+const curl = (model: string, hello: string): string => `curl ${location.origin}/v1/chat/completions \\
   -H "Authorization: Bearer $YUANJING_API_KEY" \\
   -H "Content-Type: application/json" \\
-  -d '{"model": "qwen3-max", "messages": [{"role": "user", "content": "${hello}"}]}'`;
+  -d '{"model": "${model}", "messages": [{"role": "user", "content": "${hello}"}]}'`;
 
 /** What this is, and where to begin. */
 export function HomePage() {
@@ -42,7 +47,35 @@ export function HomePage() {
           </Card>
         ))}
       </div>
-      <Code label={t("call")} text={curl(t("hello"))} />
+      <FirstCall />
     </div>
+  );
+}
+
+/** A call to a model that is sold, and which others it could be. */
+function FirstCall() {
+  const t = useTexts("home");
+  const models = useModels();
+  if (models.isPending) return <Skeleton className="h-40 w-full" />;
+  const sold = models.data ?? [];
+  const name = exampleChat(sold);
+  const others = sold.filter((one) => one.operation === "chat" && one.model !== name);
+  return (
+    <section className="flex flex-col gap-3">
+      <Code label={t("call")} text={curl(name, t("hello"))} />
+      {others.length > 0 && (
+        <p className="flex flex-wrap items-center gap-x-3 gap-y-1 text-sm text-muted">
+          {t("others")}
+          {others.slice(0, SHOWN).map((one) => (
+            <Link key={one.llmid} to={paths.model(one.llmid)} className="py-1 font-mono text-accent-ink hover:underline">
+              {one.model}
+            </Link>
+          ))}
+          <Link to={paths.models()} className="py-1 text-accent-ink underline">
+            {t("allModels", { count: String(sold.length) })}
+          </Link>
+        </p>
+      )}
+    </section>
   );
 }

@@ -8,7 +8,7 @@ import { Button } from "@/ui/Button";
 import { Empty, PageHead } from "@/ui/Card";
 import { DraftField } from "@/ui/DraftField";
 import { SelectField } from "@/ui/Field";
-import { Problem } from "@/ui/Problem";
+import { LoadProblem } from "@/ui/LoadProblem";
 import { Segments } from "@/ui/Segments";
 
 /** The model square: all that is sold. What is looked for is in the address. */
@@ -45,7 +45,7 @@ export function Page() {
             onChange={(operation) => filters.change({ operation, capability: null })}
           />
         </div>
-        <div className="grid gap-3 sm:grid-cols-2 lg:grid-cols-[minmax(0,2fr)_repeat(3,minmax(0,1fr))]">
+        <div className="grid grid-cols-2 gap-3 max-sm:first:*:col-span-2 lg:grid-cols-[minmax(0,2fr)_repeat(3,minmax(0,1fr))]">
           <DraftField
             label={t("search")}
             type="search"
@@ -80,7 +80,7 @@ export function Page() {
         {found.data && shown.length < all.length && t("found", { count: String(shown.length) })}
       </p>
       {found.isPending && <CardsSkeleton />}
-      {found.isError && <Problem error={found.error} onRetry={() => void found.refetch()} />}
+      {found.isError && <LoadProblem error={found.error} onRetry={() => void found.refetch()} />}
       {found.data && shown.length === 0 && (
         <Empty title={t("none")}>
           <p className="mb-4">{t("noneHint")}</p>

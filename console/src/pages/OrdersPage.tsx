@@ -2,13 +2,13 @@ import { Link } from "react-router";
 import { type TopUp, useTopUps } from "@/api/topups";
 import { useTexts } from "@/i18n";
 import { nanos, yuan } from "@/lib/money";
-import { moment } from "@/lib/time";
 import { FinanceHead } from "@/pages/finance/FinanceHead";
 import { StateBadge, useMethodName } from "@/pages/finance/names";
 import { paths } from "@/paths";
 import { ButtonLink } from "@/ui/Button";
 import { Empty } from "@/ui/Card";
 import { Loaded } from "@/ui/Loaded";
+import { Moment } from "@/ui/Moment";
 import { More } from "@/ui/More";
 import { type Column, Table, TableSkeleton } from "@/ui/Table";
 
@@ -42,7 +42,7 @@ export function Page() {
     },
     { key: "state", head: t("state"), cell: (one) => <span className="whitespace-nowrap"><StateBadge state={one.state} /></span> },
     { key: "method", head: t("method"), cell: (one) => <span className="whitespace-nowrap">{nameOf(one.method)}</span> },
-    { key: "created", head: t("createdAt"), cell: (one) => <time dateTime={one.created_at} className="whitespace-nowrap">{moment(one.created_at)}</time> },
+    { key: "created", head: t("createdAt"), cell: (one) => <Moment at={one.created_at} isRough /> },
   ];
   return (
     <>

@@ -10,7 +10,7 @@ import { type ApiDocument, callsOf, type Group, groupsOf, SchemaReader } from "@
 import { buttonClass, Button } from "@/ui/Button";
 import { Empty, PageHead, Skeleton } from "@/ui/Card";
 import { DraftField } from "@/ui/DraftField";
-import { Problem } from "@/ui/Problem";
+import { LoadProblem } from "@/ui/LoadProblem";
 
 const DOCUMENT = "/openapi.json";
 
@@ -33,7 +33,7 @@ export function Page() {
     <>
       <PageHead title={t("title")} lead={t("lead")} actions={raw} />
       {found.isPending && <Skeleton className="h-96 w-full" />}
-      {found.isError && <Problem error={found.error} onRetry={() => void found.refetch()} />}
+      {found.isError && <LoadProblem error={found.error} onRetry={() => void found.refetch()} />}
       {found.data && <Whole document={found.data} text={filters.get("q") ?? ""} chosen={filters.get("call")} />}
     </>
   );

@@ -1,5 +1,4 @@
-import { useQuery } from "@tanstack/react-query";
-import { useEffect, useMemo, useRef, useState } from "react";
+import { useCallback, useEffect, useMemo, useState } from "react";
 import { Link, Navigate, useSearchParams } from "react-router";
 import { useModels } from "@/api/models";
 import { useTexts } from "@/i18n";
@@ -7,9 +6,9 @@ import { byCost } from "@/pages/models/prices";
 import { addressOf, keepDraft, type KeptDraft, restoreDraft } from "@/pages/video/keptDraft";
 import { OfferChoice } from "@/pages/video/OfferChoice";
 import type { Draft, Uploads } from "@/pages/video/request";
-import { fetchEarlier, reusedIn } from "@/pages/video/reuse";
 import { TaskCard } from "@/pages/video/TaskCard";
 import { thriftyOf } from "@/pages/video/thrift";
+import { useReuse } from "@/pages/video/useReuse";
 import { useVideos, type Video } from "@/pages/video/useVideos";
 import { VideoForm } from "@/pages/video/VideoForm";
 import { paths } from "@/paths";
@@ -19,6 +18,7 @@ import { type Offer, offerNamed } from "@/playground/offers";
 import { sharedFields, useTyped } from "@/playground/useTyped";
 import { Button } from "@/ui/Button";
 import { Card, Empty, PageHead, Skeleton } from "@/ui/Card";
+import { LoadProblem } from "@/ui/LoadProblem";
 import { Problem } from "@/ui/Problem";
 
 /** In this order they are shown, the cheapest first; a name that several offers share means the first. */
@@ -40,50 +40,30 @@ export function Page() {
   return <Making {...{ offers, kept }} />;
 }
 
-/** A task whose settings the address asks to use again. */
-function useEarlier(id: string | null) {
-  return useQuery({
-    queryKey: ["tasks", id, "reuse"],
-    queryFn: ({ signal }) => fetchEarlier(id ?? "", signal),
-    enabled: id !== null,
-    staleTime: Infinity,
-  });
-}
-
-/** A draft, and what was there before an earlier task took its place. */
-interface Replaced {
-  task: string;
-  before: { draft: Draft; llmid: string };
-  gone: readonly string[];
-  hasFiles: boolean;
-}
-
 function Making({ offers, kept }: { offers: readonly Offer[]; kept: KeptDraft | null }) {
   const t = useTexts("video");
   const access = useAccess();
   const [search, setSearch] = useSearchParams();
   const address = addressOf(search);
   const shared = useMemo(() => sharedFields(offers), [offers]);
-  const [typed, setTyped, keepTyped] = useTyped(shared, kept?.search === address ? kept.typed : undefined);
+  const isSame = kept !== null && kept.search === address;
+  const [typed, setTyped, keepTyped] = useTyped(shared, isSame ? kept.typed : undefined);
   const [uploads, setUploads] = useState<Uploads>({});
   const [warnings, setWarnings] = useState<ReadonlyMap<string, readonly string[]>>(new Map());
-  const [replaced, setReplaced] = useState<Replaced | null>(null);
-  const previous = useRef("");
   const fromId = search.get("from");
-  const from = useEarlier(fromId);
   const offer = offerNamed(offers, search.get("model") ?? "") ?? offers[0];
-  const earlier = from.data;
+  const written = useMemo(() => ({ typed, uploads }), [typed, uploads]);
+  const onDraft = useCallback(
+    (changed: Draft) => {
+      setTyped(changed.typed);
+      setUploads(changed.uploads);
+    },
+    [setTyped],
+  );
+  const { from, replaced, keep, begin } = useReuse({ fromId, offer, draft: written, kept: isSame ? kept.reused : null, onDraft });
   useEffect(() => {
-    if (access.customer) keepDraft(sessionStorage, access.customer, { search: address, typed });
-  }, [access.customer, address, typed]);
-  useEffect(() => {
-    if (!earlier || !offer || earlier.id === replaced?.task) return;
-    const reused = reusedIn(offer, earlier);
-    const before = { draft: { typed, uploads }, llmid: previous.current || offer.llmid };
-    setReplaced({ task: earlier.id, before, gone: reused.gone, hasFiles: Object.keys(reused.uploads).length > 0 });
-    setTyped(reused.typed);
-    setUploads(reused.uploads);
-  }, [earlier, offer, replaced, typed, uploads, setTyped]);
+    if (access.customer) keepDraft(sessionStorage, access.customer, { search: address, typed, reused: keep });
+  });
   if (!offer) return null;
   const draft: Draft = { typed: { ...thriftyOf(offer), ...typed }, uploads };
 
@@ -106,14 +86,13 @@ function Making({ offers, kept }: { offers: readonly Offer[]; kept: KeptDraft | 
           <Card className="flex min-w-0 flex-col gap-5">
             <OfferChoice offers={offers} offer={offer} onChoose={(llmid) => go({ model: llmid, from: null })} />
             {from.isError && <Problem error={from.error} onRetry={() => void from.refetch()} />}
-            {replaced && replaced.task === fromId && (
+            {replaced && (
               <div role="status" className="flex flex-wrap items-center justify-between gap-2 rounded-control bg-accent-soft px-3 py-1.5 text-sm">
                 {t(replaced.hasFiles ? "reusedFiles" : "reused")}
                 <Button
                   tone="quiet"
                   onClick={() => {
-                    setTyped(replaced.before.draft.typed);
-                    setUploads(replaced.before.draft.uploads);
+                    onDraft(replaced.before.draft);
                     go({ model: replaced.before.llmid, from: null });
                   }}
                 >
@@ -123,11 +102,8 @@ function Making({ offers, kept }: { offers: readonly Offer[]; kept: KeptDraft | 
             )}
             <VideoForm
               {...{ access, offer, draft }}
-              gone={replaced?.task === fromId ? (replaced?.gone ?? []) : []}
-              onDraft={(changed) => {
-                setTyped(changed.typed);
-                setUploads(changed.uploads);
-              }}
+              gone={replaced?.gone ?? []}
+              onDraft={onDraft}
               onLeave={keepTyped}
               onMade={(video) => setWarnings(new Map(warnings).set(video.id, video.yuanjing.warnings))}
             />
@@ -140,8 +116,7 @@ function Making({ offers, kept }: { offers: readonly Offer[]; kept: KeptDraft | 
           access={access}
           warnings={warnings}
           onReuse={(video) => {
-            previous.current = offer.llmid;
-            if (replaced?.task === video.id) setReplaced(null); // once more
+            begin(video.id, offer.llmid);
             go({ model: video.yuanjing.requested_llmid, from: video.id });
           }}
         />
@@ -168,7 +143,7 @@ function Latest({ access, warnings, onReuse }: LatestProps) {
           {t("allTasks")}
         </Link>
       </header>
-      {videos.isError && <Problem error={videos.error} onRetry={() => void videos.refetch()} />}
+      {videos.isError && <LoadProblem error={videos.error} onRetry={() => void videos.refetch()} />}
       {videos.isPending && <Skeleton className="h-64 w-full" />}
       {videos.data?.length === 0 && <Empty title={t("empty")}>{t("emptyHint")}</Empty>}
       <div className="grid gap-4 xl:grid-cols-2">

@@ -2,7 +2,7 @@ import { Link, useSearchParams } from "react-router";
 import { useBalance } from "@/api/finance";
 import { useSession } from "@/api/session";
 import { useTexts } from "@/i18n";
-import { yuan } from "@/lib/money";
+import { nanos, yuan } from "@/lib/money";
 import { moment } from "@/lib/time";
 import { paths } from "@/paths";
 import { type Access, type Book, usePlaygroundKey } from "@/playground/key";
@@ -15,12 +15,19 @@ export function useAccess(): Access {
   return { book, customer: session.data?.customer?.id ?? "" };
 }
 
+/** What can be spent, and what is only set aside: work under way holds far more than it will cost. */
+function Owned({ available, held }: { available: string; held: string }) {
+  const t = useTexts("playground");
+  const amounts = { amount: yuan(available), held: yuan(held) };
+  return <span className="block">{t(nanos(held) > 0n ? "availableAndHeld" : "available", amounts)}</span>;
+}
+
 /** The choice of a book, and what is to be known about the key with which it is spent. */
 export function BookChoice({ access }: { access: Access }) {
   const t = useTexts("playground");
   const common = useTexts("common");
   const key = usePlaygroundKey(access);
-  const available = useBalance().data?.[access.book].available;
+  const owned = useBalance().data?.[access.book];
   const [, setSearch] = useSearchParams();
 
   function choose(book: string): void {
@@ -37,7 +44,11 @@ export function BookChoice({ access }: { access: Access }) {
     <div className="flex flex-col gap-2">
       <SelectField
         label={t("book")}
-        hint={`${access.book === "live" ? t("liveHint") : t("testHint")}${available ? ` ${t("available", { amount: yuan(available) })}` : ""}`}
+        hint={
+          <>
+            {access.book === "live" ? t("liveHint") : t("testHint")} {owned && <Owned {...owned} />}
+          </>
+        }
         value={access.book}
         onChange={(event) => choose(event.target.value)}
         options={[

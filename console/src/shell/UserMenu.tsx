@@ -14,6 +14,8 @@ import { Problem } from "@/ui/Problem";
 const itemClass =
   "flex min-h-9 cursor-default items-center rounded-control px-3 text-sm outline-none data-[highlighted]:bg-sunken";
 
+const lineClass = "mx-3 my-1.5 h-px bg-line";
+
 /** Who one is, and what belongs to that; it was asked for by then. */
 export function UserMenu({ name, isOpen }: { name: string; isOpen: boolean }) {
   const t = useTexts("shell");
@@ -56,14 +58,19 @@ export function UserMenu({ name, isOpen }: { name: string; isOpen: boolean }) {
               <Menu.Item className={itemClass} onClick={() => void speak(language === "zh" ? "en" : "zh")}>
                 {language === "zh" ? "English" : "中文"}
               </Menu.Item>
-              <Menu.RadioGroup value={theme} onValueChange={choose} aria-label={t("theme")}>
-                {themes.map(([value, label]) => (
-                  <Menu.RadioItem key={value} value={value} className={itemClass} closeOnClick={false}>
-                    <Menu.RadioItemIndicator className="mr-2">✓</Menu.RadioItemIndicator>
-                    {label}
-                  </Menu.RadioItem>
-                ))}
-              </Menu.RadioGroup>
+              <Menu.Separator className={lineClass} />
+              <Menu.Group>
+                <Menu.GroupLabel className="px-3 pt-1.5 pb-1 text-xs text-faint">{t("theme")}</Menu.GroupLabel>
+                <Menu.RadioGroup value={theme} onValueChange={choose} aria-label={t("theme")}>
+                  {themes.map(([value, label]) => (
+                    <Menu.RadioItem key={value} value={value} className={`${itemClass} justify-between`} closeOnClick={false}>
+                      {label}
+                      <Menu.RadioItemIndicator className="text-accent-ink">✓</Menu.RadioItemIndicator>
+                    </Menu.RadioItem>
+                  ))}
+                </Menu.RadioGroup>
+              </Menu.Group>
+              <Menu.Separator className={lineClass} />
               <Menu.Item className={itemClass} onClick={() => leaving.mutate()}>
                 {t("signOut")}
               </Menu.Item>

@@ -65,7 +65,7 @@ export function SelectField({ label, hint, problem, options, className = "", ...
   return (
     <Field label={label} hint={hint} problem={problem}>
       {(control) => (
-        <select {...rest} {...control} className={`${controlClass} ${className}`}>
+        <select {...rest} {...control} className={`${controlClass} truncate ${className}`}>
           {options.map(([value, text]) => (
             <option key={value} value={value}>
               {text}

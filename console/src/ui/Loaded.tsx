@@ -3,7 +3,7 @@ import type { ReactNode } from "react";
 import { isToldElsewhere } from "@/api/errors";
 import { useTexts } from "@/i18n";
 import { Button } from "@/ui/Button";
-import { Problem } from "@/ui/Problem";
+import { LoadProblem } from "@/ui/LoadProblem";
 
 interface LoadedProps<T> {
   of: UseQueryResult<T> | UseInfiniteQueryResult<T>;
@@ -19,7 +19,7 @@ interface LoadedProps<T> {
 export function Loaded<T>({ of: query, skeleton, children }: LoadedProps<T>) {
   const retry = () => void query.refetch();
   if (query.data === undefined) {
-    return query.isError && !isToldElsewhere(query.error) ? <Problem error={query.error} onRetry={retry} /> : skeleton;
+    return query.isError && !isToldElsewhere(query.error) ? <LoadProblem error={query.error} onRetry={retry} /> : skeleton;
   }
   return (
     <>

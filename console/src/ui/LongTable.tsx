@@ -36,8 +36,8 @@ export function LongTable<Row>(props: TableProps<Row>) {
 function Space({ height, columns }: { height: number; columns: number }) {
   if (height <= 0) return null;
   return (
-    <tr aria-hidden className="max-sm:block">
-      <td colSpan={columns} style={{ height }} className="max-sm:block" />
+    <tr aria-hidden className="card:block">
+      <td colSpan={columns} style={{ height }} className="card:block" />
     </tr>
   );
 }

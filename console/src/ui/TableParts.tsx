@@ -17,6 +17,8 @@ export interface TableProps<Row> {
   rows: readonly Row[];
   rowKey: (row: Row) => string;
   isMarked?: (row: Row) => boolean;
+  /** Too broad for a tablet: there, too, its rows are cards. */
+  isBroad?: boolean;
 }
 
 interface FrameProps<Row> extends Omit<TableProps<Row>, "rowKey" | "isMarked"> {
@@ -28,31 +30,32 @@ interface FrameProps<Row> extends Omit<TableProps<Row>, "rowKey" | "isMarked"> {
 }
 
 /** What is around rows. */
-export function TableFrame<Row>({ label, columns, rows, box, isLong = false, children }: FrameProps<Row>) {
+export function TableFrame<Row>({ label, columns, rows, box, isBroad = false, isLong = false, children }: FrameProps<Row>) {
   return (
     <div
       ref={box}
       role="region"
       aria-label={label}
       tabIndex={0}
+      data-broad={isBroad || undefined}
       className={`overflow-auto rounded-card border border-line bg-surface ${isLong ? "max-h-[75dvh]" : ""}`}
     >
-      <table className="w-full border-separate border-spacing-0 text-sm max-sm:block" aria-rowcount={rows.length + 1}>
+      <table className="w-full border-separate border-spacing-0 text-sm card:block" aria-rowcount={rows.length + 1}>
         <caption className="sr-only">{label}</caption>
-        <thead className="max-sm:sr-only">
+        <thead className="card:sr-only">
           <tr aria-rowindex={1}>
             {columns.map((column) => (
               <th
                 key={column.key}
                 scope="col"
-                className={`sticky top-0 z-10 border-b border-line bg-surface px-4 py-2.5 font-medium whitespace-nowrap text-muted ${column.isFigure ? "text-right" : "text-left"}`}
+                className={`sticky top-0 z-10 border-b border-line bg-surface px-3 py-2.5 font-medium lg:px-4 whitespace-nowrap text-muted ${column.isFigure ? "text-right" : "text-left"}`}
               >
                 {column.head}
               </th>
             ))}
           </tr>
         </thead>
-        <tbody className="max-sm:block">{children}</tbody>
+        <tbody className="card:block">{children}</tbody>
       </table>
     </div>
   );
@@ -76,7 +79,7 @@ function DrawnRow<Row>({ table, index, measure }: RowProps<Row>) {
       ref={measure}
       data-index={index}
       aria-rowindex={index + 2}
-      className={`max-sm:flex max-sm:flex-col max-sm:gap-1.5 max-sm:border-b max-sm:border-line/70 max-sm:px-4 max-sm:py-3 ${isMarked ? "bg-accent-soft" : "hover:bg-sunken/60"}`}
+      className={`card:flex card:flex-col card:gap-1.5 sm:card:grid sm:card:grid-cols-2 sm:card:gap-x-12 card:border-b card:border-line/70 card:px-4 card:py-3 ${isMarked ? "bg-accent-soft" : "hover:bg-sunken/60"}`}
     >
       {table.columns.map((column) => {
         const Cell = column.isName ? "th" : "td";
@@ -84,14 +87,14 @@ function DrawnRow<Row>({ table, index, measure }: RowProps<Row>) {
           <Cell
             key={column.key}
             scope={column.isName ? "row" : undefined}
-            className={`border-b border-line/70 px-4 py-2.5 font-normal max-sm:flex max-sm:min-w-0 max-sm:justify-between max-sm:gap-4 max-sm:border-0 max-sm:p-0 ${column.isFigure ? "text-right whitespace-nowrap tabular-nums" : "text-left"}`}
+            className={`border-b border-line/70 px-3 py-2.5 font-normal lg:px-4 card:flex card:min-w-0 card:justify-between card:gap-4 card:border-0 card:p-0 ${column.isFigure ? "text-right whitespace-nowrap tabular-nums" : "text-left"}`}
           >
             {!column.isName && (
-              <span aria-hidden className="shrink-0 text-muted sm:hidden">
+              <span aria-hidden className="hidden shrink-0 text-muted card:inline">
                 {column.head}
               </span>
             )}
-            <div className="max-sm:min-w-0">{column.cell(row)}</div>
+            <div className="card:min-w-0">{column.cell(row)}</div>
           </Cell>
         );
       })}

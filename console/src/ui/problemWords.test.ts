@@ -68,3 +68,13 @@ it("llmage's errors are texts", () => {
     message: "Missing required parameter: prompt",
   });
 });
+
+it("a proxy's page without words of the platform is told as what it means", async () => {
+  const gone = toApiError(new Response("<h1>Bad Gateway</h1>", { status: 502, statusText: "Bad Gateway" }), "<h1>Bad Gateway</h1>");
+  for (const [place, language] of ["zh", "en"].entries()) {
+    await i18next.changeLanguage(language);
+    expect(problemWords(gone)).toEqual({ text: errors.unanswered[place], original: null });
+  }
+  const told = toApiError(new Response(null, { status: 503 }), { error: "No provider is available" });
+  expect(problemWords(told).text).toBe("No provider is available");
+});

@@ -19,6 +19,11 @@ const DETAILED: ReadonlySet<string> = new Set([
   "weak_password",
 ]);
 
+/** A fault without words of the platform, only its status: whoever stands before it has answered in its place. */
+function isUnanswered({ status, code, message }: ApiError): boolean {
+  return status >= 500 && code === `http_${status}` && message.startsWith(`${status} `);
+}
+
 export interface ProblemWords {
   text: string;
   /** The API's own words, in English, where they say more and are not the text already. */
@@ -56,6 +61,7 @@ export function problemWords(error: ApiError): ProblemWords {
   if (reason !== null) return { text: told("because", { param: error.param ?? "", reason }) ?? reason, original: null };
   const text = told(error.code, { param: error.param ?? "" });
   if (text !== null) return { text, original: isDetailed ? error.message : null };
+  if (isUnanswered(error)) return { text: told("unanswered") ?? error.message, original: null };
   if (speaksEnglish()) return { text: error.message, original: null };
   return { text: told("unknown", { status: error.status }) ?? error.message, original: error.message };
 }

@@ -92,6 +92,7 @@ export const errors = area({
 
   // Where the answer is none of the API's.
   because: ["参数 {{param}}：{{reason}}。", "{{param}}: {{reason}}"],
+  unanswered: ["平台暂时没有应答，请稍后重试。", "The platform does not answer at the moment. Try again shortly."],
   unknown: ["请求未成功（{{status}}）。", "The request did not succeed ({{status}})."],
   original: ["服务器原文", "The server says"],
 

@@ -25,5 +25,7 @@ export const home = area({
     "Test keys reach simulated providers, failures included, and cost nothing.",
   ],
   call: ["第一次调用", "The first call"],
+  others: ["换个名称，其他模型也这样调用：", "Other models are called the same way:"],
+  allModels: ["全部 {{count}} 个模型", "All {{count}} models"],
   hello: ["你好", "Hello"],
 });

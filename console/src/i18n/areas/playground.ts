@@ -5,6 +5,10 @@ export const playground = area({
   liveHint: ["使用真实余额。", "Spends real money."],
   testHint: ["使用测试余额，由模拟服务应答，不花钱。", "Spends play money; simulated providers answer."],
   available: ["可用 {{amount}}。", "{{amount}} available."],
+  availableAndHeld: [
+    "可用 {{amount}}。另有 {{held}} 为进行中的请求冻结，结束后多余部分自动退回。",
+    "{{amount}} available. Another {{held}} is held for work under way; what is not used comes back by itself.",
+  ],
   keyMade: [
     "体验区为自己创建了密钥 {{prefix}}…，{{until}}失效，退出登录时吊销；只保存在打开的标签页中。",
     "The playground has made a key for itself, {{prefix}}…. It expires {{until}} or when you sign out, and is kept in open tabs only.",

@@ -27,7 +27,7 @@ export const usage = area({
   chartLabel: ["{{from}}至{{to}}的每日扣费图，合计 {{total}}；数据见下方表格。", "Chart of the charge by day from {{from}} to {{to}}, {{total}} in all; the table below has the same."],
   day: ["日期", "Day"],
   sum: ["合计", "Sum"],
-  share: ["{{name}}：{{amount}}，占 {{percent}}%", "{{name}}: {{amount}}, {{percent}}%"],
+  share: ["{{name}}：{{amount}}，占 {{percent}}", "{{name}}: {{amount}}, {{percent}}"],
   log: ["明细", "Records"],
   csv: ["下载 CSV", "Download CSV"],
   time: ["扣费时间", "Charged"],

@@ -2,9 +2,9 @@ import { type Account, type Entry, type Statement, useEntries } from "@/api/fina
 import { useTexts } from "@/i18n";
 import { useFilters } from "@/lib/filters";
 import { yuan } from "@/lib/money";
-import { exactMoment } from "@/lib/time";
 import { Empty } from "@/ui/Card";
 import { Loaded } from "@/ui/Loaded";
+import { Moment } from "@/ui/Moment";
 import { More } from "@/ui/More";
 import { Segments } from "@/ui/Segments";
 import { type Column, Table, TableSkeleton } from "@/ui/Table";
@@ -20,12 +20,12 @@ export function Entries({ of: statement }: { of: Statement }) {
   const rows = entries.data?.pages.flatMap((page) => page.data) ?? [];
   const columns: Column<Entry>[] = [
     { key: "number", head: "#", isFigure: true, isName: true, cell: (one) => one.number },
-    { key: "time", head: t("time"), cell: (one) => <time dateTime={one.at} className="whitespace-nowrap">{exactMoment(one.at)}</time> },
+    { key: "time", head: t("time"), cell: (one) => <Moment at={one.at} /> },
     { key: "reason", head: t("reason"), cell: (one) => <span className="whitespace-nowrap">{t(one.reason)}</span> },
     { key: "amount", head: t("sum"), isFigure: true, cell: (one) => yuan(one.amount, { sign: true }) },
     { key: "before", head: t("before"), isFigure: true, cell: (one) => yuan(one.balance_before) },
     { key: "after", head: t("after"), isFigure: true, cell: (one) => yuan(one.balance_after) },
-    { key: "reference", head: t("reference"), cell: (one) => <code className="text-xs whitespace-nowrap text-muted">{one.reference}</code> },
+    { key: "reference", head: t("reference"), cell: (one) => <code className="text-xs break-all text-muted">{one.reference}</code> },
   ];
   return (
     <section>

@@ -10,7 +10,7 @@ import { inOrder } from "@/pages/models/prices";
 import { paths } from "@/paths";
 import { Skeleton } from "@/ui/Card";
 import { Code } from "@/ui/Code";
-import { Problem } from "@/ui/Problem";
+import { LoadProblem } from "@/ui/LoadProblem";
 import { Segments } from "@/ui/Segments";
 import { Table } from "@/ui/Table";
 
@@ -134,7 +134,7 @@ function Offers({ operation }: { operation: string }) {
   const names = useNames();
   const found = useModels();
   if (found.isPending) return <Skeleton className="my-4 h-40 w-full" />;
-  if (found.isError) return <Problem error={found.error} onRetry={() => void found.refetch()} />;
+  if (found.isError) return <LoadProblem error={found.error} onRetry={() => void found.refetch()} />;
   const rows = inOrder(found.data.filter((model) => model.operation === operation));
   return (
     <div className="my-4">

@@ -1,7 +1,7 @@
 /**
  * The guide's text: a little of Markdown, with both languages in one line, `中文 ‖ English`, so that neither lacks
  * anything. A line without `‖` is for both. ```` ```sh run ```` is an example that the tests run; ```` ```offers chat ````
- * stands for the table of what is sold. `{origin}` is the platform's address.
+ * stands for the table of what is sold. `{origin}` is the platform's address, `{chat}` a model of chat that it sells.
  */
 
 export type Lines = "zh" | "en";
@@ -36,8 +36,14 @@ export function idOf(text: string): string {
   return text.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "");
 }
 
-export function parse(source: string, language: Lines, origin: string): Block[] {
-  const lines = source.replaceAll("{origin}", origin).split("\n");
+/** What the text leaves open. */
+export interface Here {
+  origin: string;
+  chat: string;
+}
+
+export function parse(source: string, language: Lines, { origin, chat }: Here): Block[] {
+  const lines = source.replaceAll("{origin}", origin).replaceAll("{chat}", chat).split("\n");
   const blocks: Block[] = [];
   for (let at = 0; at < lines.length; ) {
     const line = lines[at] ?? "";

@@ -81,7 +81,7 @@ export function KeyTable({ rows, markedId, onChange, onRevoke }: KeyTableProps) 
       ),
     },
   ];
-  return <Table label={t("title")} columns={columns} rows={rows} rowKey={(key) => key.id} isMarked={(key) => key.id === markedId} />;
+  return <Table label={t("title")} columns={columns} rows={rows} rowKey={(key) => key.id} isMarked={(key) => key.id === markedId} isBroad />;
 }
 
 function LastUse({ at }: { at: string | null }) {

@@ -43,7 +43,7 @@ function Fields({ fields, label }: { fields: readonly Shown[]; label: string }) 
       head: t("field"),
       isName: true,
       cell: (field) => (
-        <span className="flex items-center gap-2">
+        <span className="flex flex-wrap items-center gap-x-2 gap-y-1">
           <code className="font-mono text-[0.8125rem]">{field.name}</code>
           {field.isRequired && <Badge tone="warn">{t("required")}</Badge>}
         </span>
@@ -55,7 +55,7 @@ function Fields({ fields, label }: { fields: readonly Shown[]; label: string }) 
       head: t("description"),
       cell: (field) => (
         <>
-          <span className="block min-w-36">{labelOf({ ...field, name: "—" }, language)}</span>
+          <span className="block sm:min-w-28 lg:min-w-36">{labelOf({ ...field, name: "—" }, language)}</span>
           {field["x-aliases"] && (
             <span className="block text-xs break-words text-faint">{t("aliases", { names: field["x-aliases"].join(", ") })}</span>
           )}
@@ -63,7 +63,7 @@ function Fields({ fields, label }: { fields: readonly Shown[]; label: string }) 
       ),
     },
     { key: "default", head: t("default"), cell: (field) => code(field.default) },
-    { key: "values", head: t("values"), cell: (field) => <span className="block min-w-44 break-words">{values(field)}</span> },
+    { key: "values", head: t("values"), cell: (field) => <span className="block break-words sm:min-w-36 lg:min-w-44">{values(field)}</span> },
   ];
   return <Table label={label} columns={columns} rows={withNested(fields)} rowKey={(field) => field.name} />;
 }

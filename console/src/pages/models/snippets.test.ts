@@ -85,3 +85,14 @@ it("asks in the reader's language, at once and as a stream", () => {
   expect(streamed.json).toEqual({ model: "qwen3-max", prompt: "用一句话介绍你自己", stream: true });
   expect(requestsOf({ ...model, operation: "text_to_video" }, "llmage", "en")[0].form).toContainEqual(["prompt", "A kitten chases a mouse", false]);
 });
+
+it("an example is not the dearest video that the model makes by default", () => {
+  const properties = {
+    prompt: { type: "string" },
+    duration: { type: "integer", minimum: 4, maximum: 12, default: 12 },
+    resolution: { enum: ["480p", "720p", "1080p"], default: "1080p" },
+    ratio: { enum: ["16:9", "1:1"], default: "16:9" },
+  };
+  const [ask] = requestsOf({ ...model, operation: "text_to_video", video: null, parameters: { properties } }, "llmage", "en");
+  expect(ask.json).toMatchObject({ duration: 5, resolution: "720p", ratio: "16:9" });
+});

@@ -2,8 +2,10 @@
 
 import type { Model } from "@/api/models";
 import type { Language } from "@/i18n";
+import { thriftyOf } from "@/pages/video/thrift";
 import type { CodeRequest, Json } from "@/playground/code";
 import { type Field, fieldsOf, type Schema } from "@/playground/schema";
+import type { Typed } from "@/playground/SchemaFields";
 
 export type Dialect = "openai" | "llmage" | "generations";
 
@@ -29,7 +31,7 @@ const FILES: Readonly<Record<string, string>> = {
   reference_video: "reference.mp4",
   reference_audio: "reference.mp3",
 };
-/** Told in the example where the model has them; the rest is as it is by default. */
+/** Told in the example where the model has them. */
 const TOLD = ["duration", "resolution", "size", "ratio"];
 
 /** The request that asks, and a second one: of chat the same as a stream, of videos the one that looks how it stands. */
@@ -50,7 +52,7 @@ function chat({ model }: Model, dialect: Dialect, prompt: string): readonly [Cod
 
 function video(model: Model, dialect: Dialect, prompt: string): readonly [CodeRequest, CodeRequest] {
   const fields = fieldsOf(model.parameters as Schema, {});
-  const told = Object.fromEntries(fields.flatMap((field) => toldOf(field)));
+  const told = Object.fromEntries(fields.flatMap((field) => toldOf(field, thriftyOf(model))));
   const files = neededFiles(model);
   if (dialect === "openai") {
     const { duration, ...rest } = told;
@@ -66,8 +68,11 @@ function video(model: Model, dialect: Dialect, prompt: string): readonly [CodeRe
   return [request("/llmage/video", json, files), { method: "GET", path: "/llmage/tasks?taskid=<taskid>" }];
 }
 
-function toldOf(field: Field): [string, Json][] {
-  return TOLD.includes(field.name) && field.default !== undefined ? [[field.name, field.default]] : [];
+/** As the playground's form begins: who copies an example does not pay for the longest and largest video. */
+function toldOf(field: Field, thrifty: Typed): [string, Json][] {
+  if (!TOLD.includes(field.name) || field.default === undefined) return [];
+  const wanted = thrifty[field.name];
+  return [[field.name, wanted === undefined ? field.default : typeof field.default === "number" ? Number(wanted) : wanted]];
 }
 
 /** Fields of files without which there is no video, with a file each. */

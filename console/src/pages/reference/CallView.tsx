@@ -107,17 +107,17 @@ function useColumns(isAnswer = false): Column<Row>[] {
       isName: true,
       cell: (row) => (
         <span className="flex flex-wrap items-center gap-2">
-          <code className="block max-w-44 font-mono text-[0.8125rem] break-all sm:max-w-80">{row.name}</code>
+          <code className="block max-w-44 font-mono text-[0.8125rem] wrap-anywhere sm:max-w-80 sm:min-w-28">{row.name}</code>
           {row.isRequired && !isAnswer && <Badge tone="warn">{t("required")}</Badge>}
         </span>
       ),
     },
-    { key: "type", head: t("type"), cell: (row) => <span className="block max-w-72 min-w-20 break-words text-muted">{row.type}</span> },
+    { key: "type", head: t("type"), cell: (row) => <span className="block max-w-72 break-words text-muted sm:min-w-20">{row.type}</span> },
     {
       key: "meaning",
       head: t("meaning"),
       cell: (row) => (
-        <span className="block min-w-56">
+        <span className="block sm:min-w-56">
           <Rich text={row.description} />
           {row.limits && <span className="block text-xs text-faint">{row.limits}</span>}
         </span>

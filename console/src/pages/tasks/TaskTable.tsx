@@ -4,10 +4,11 @@ import { fileOf, isFinal, type Task } from "@/api/tasks";
 import { useTexts } from "@/i18n";
 import { useWords } from "@/i18n/words";
 import { yuan } from "@/lib/money";
-import { exactMoment } from "@/lib/time";
 import { Progress, StateBadge } from "@/pages/tasks/TaskState";
 import { paths } from "@/paths";
 import { Badge } from "@/ui/Card";
+import { ModelName } from "@/ui/ModelName";
+import { Moment } from "@/ui/Moment";
 import { type Column, Table } from "@/ui/Table";
 
 /** Tasks as rows. */
@@ -21,7 +22,7 @@ export function TaskTable({ rows }: { rows: readonly Task[] }) {
       head: t("task"),
       isName: true,
       cell: (task) => (
-        <Link to={paths.task(task.id)} className="flex items-center gap-3 text-accent-ink underline-offset-2 hover:underline">
+        <Link to={paths.task(task.id)} className="flex items-center gap-3 text-accent-ink sm:max-lg:flex-col sm:max-lg:items-start sm:max-lg:gap-1 underline-offset-2 hover:underline">
           <Thumb of={task} />
           <code className="whitespace-nowrap">{task.id}</code>
         </Link>
@@ -32,7 +33,7 @@ export function TaskTable({ rows }: { rows: readonly Task[] }) {
       head: t("state"),
       cell: (task) => (
         <div className="flex flex-col gap-1.5">
-          <span className="flex gap-1">
+          <span className="flex flex-wrap gap-1">
             <StateBadge of={task} />
             {task.book === "test" && <Badge>{word("test")}</Badge>}
           </span>
@@ -43,21 +44,13 @@ export function TaskTable({ rows }: { rows: readonly Task[] }) {
     {
       key: "model",
       head: t("model"),
-      cell: (task) => (
-        <span className="whitespace-nowrap">
-          {task.model} <span className="text-muted">· {word(task.operation)}</span>
-        </span>
-      ),
+      cell: (task) => <ModelName model={task.model} operation={task.operation} />,
     },
     { key: "key", head: t("key"), cell: (task) => <span className="block max-w-48 truncate">{keys.data?.get(task.key_id)?.name ?? task.key_id}</span> },
     {
       key: "created",
       head: t("created"),
-      cell: (task) => (
-        <time dateTime={task.created_at} className="whitespace-nowrap">
-          {exactMoment(task.created_at)}
-        </time>
-      ),
+      cell: (task) => <Moment at={task.created_at} />,
     },
     {
       key: "charge",

@@ -6,10 +6,10 @@ import { useFilters } from "@/lib/filters";
 import { nanos, yuan } from "@/lib/money";
 import { count, shortCount } from "@/lib/numbers";
 import { day } from "@/lib/time";
-import { type Chart, chartOf, COLOURS, REST, type Series } from "@/pages/usage/series";
+import { type Chart, chartOf, COLOURS, REST, type Series, shareOf } from "@/pages/usage/series";
 import { Card, Skeleton } from "@/ui/Card";
 import { Figure } from "@/ui/Facts";
-import { Problem } from "@/ui/Problem";
+import { LoadProblem } from "@/ui/LoadProblem";
 import { Segments } from "@/ui/Segments";
 import { Table } from "@/ui/Table";
 
@@ -33,7 +33,7 @@ export function Charts({ where }: { where: UsageFilter }) {
   const nameOf = useNameOf(split);
   const chart = useMemo(() => chartOf(days.data?.data ?? [], split, where.from, where.to), [days.data, split, where.from, where.to]);
 
-  if (days.isError && total === undefined) return <Problem error={days.error} onRetry={() => void days.refetch()} />;
+  if (days.isError && total === undefined) return <LoadProblem error={days.error} onRetry={() => void days.refetch()} />;
   return (
     <div className="flex flex-col gap-4">
       <div className="grid grid-cols-2 gap-3 lg:grid-cols-4">
@@ -86,14 +86,14 @@ function Parts({ series, total, nameOf }: { series: readonly Series[]; total: st
   return (
     <ul className="grid gap-x-8 gap-y-2 sm:grid-cols-2">
       {series.map((one, n) => {
-        const percent = whole > 0n ? Number((nanos(one.total) * 1000n) / whole) / 10 : 0;
+        const percent = shareOf(nanos(one.total), whole);
         const name = nameOf(one.id);
         return (
           <li key={one.id} className="flex min-w-0 items-center gap-2 text-sm" title={t("share", { name, amount: yuan(one.total), percent })}>
             <span aria-hidden className={`size-3 shrink-0 rounded-[3px] ${SWATCHES[one.id === REST || n >= COLOURS ? COLOURS : n] ?? ""}`} />
             <span className="min-w-0 flex-1 truncate">{name}</span>
             <span className="tabular-nums">{yuan(one.total)}</span>
-            <span className="w-12 text-right text-muted tabular-nums">{percent}%</span>
+            <span className="w-14 text-right text-muted tabular-nums">{percent}</span>
           </li>
         );
       })}

@@ -6,13 +6,14 @@ import { useWords } from "@/i18n/words";
 import { useFilters } from "@/lib/filters";
 import { yuan } from "@/lib/money";
 import { count } from "@/lib/numbers";
-import { exactMoment } from "@/lib/time";
 import { paths } from "@/paths";
 import { Button, ButtonLink } from "@/ui/Button";
 import { Badge, Empty } from "@/ui/Card";
 import { DownloadLink } from "@/ui/DownloadLink";
 import { SelectField } from "@/ui/Field";
 import { Loaded } from "@/ui/Loaded";
+import { ModelName } from "@/ui/ModelName";
+import { Moment } from "@/ui/Moment";
 import { type Column, Table, TableSkeleton } from "@/ui/Table";
 
 const TONES: Readonly<Record<string, "good" | "warn">> = { completed: "good" };
@@ -90,19 +91,15 @@ function useColumns(): Column<Usage>[] {
       head: t("time"),
       isName: true,
       cell: (one) => (
-        <Link to={paths.usageRecord(one.id)} className="whitespace-nowrap text-accent-ink underline-offset-2 hover:underline">
-          <time dateTime={one.posted_at}>{exactMoment(one.posted_at)}</time>
+        <Link to={paths.usageRecord(one.id)} className="text-accent-ink underline-offset-2 hover:underline">
+          <Moment at={one.posted_at} />
         </Link>
       ),
     },
     {
       key: "model",
       head: t("model"),
-      cell: (one) => (
-        <span className="whitespace-nowrap">
-          {one.model} <span className="text-muted">· {word(one.operation)}</span>
-        </span>
-      ),
+      cell: (one) => <ModelName model={one.model} operation={one.operation} />,
     },
     { key: "key", head: t("key"), cell: (one) => <span className="block max-w-48 truncate">{keys.data?.get(one.key_id)?.name ?? one.key_id}</span> },
     { key: "used", head: t("used"), isFigure: true, cell: (one) => <Used meters={one.meters} /> },

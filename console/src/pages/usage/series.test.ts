@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { DaySum } from "@/api/usage";
-import { chartOf, REST } from "@/pages/usage/series";
+import { chartOf, REST, shareOf } from "@/pages/usage/series";
 
 const of = (day: string, model: string, charge: string): DaySum => ({ day, model, key_id: null, requests: 1, input_tokens: 1, output_tokens: 1, charge });
 
@@ -18,4 +18,11 @@ it("what is too small for a colour is added up, and nothing is lost", () => {
   expect(chart.series).toHaveLength(6);
   expect(chart.series.at(-1)).toMatchObject({ id: REST, total: "0.1" });
   expect(chart.sums).toEqual(["0.45"]);
+});
+
+it("a part of a sum is never told as nothing of it", () => {
+  expect([0n, 1n, 999n, 1_000n, 333_333n, 999_999n, 1_000_000n].map((part) => shareOf(part, 1_000_000n))).toEqual([
+    "0%", "<0.1%", "<0.1%", "0.1%", "33.3%", "99.9%", "100%",
+  ]);
+  expect(shareOf(0n, 0n)).toBe("0%");
 });

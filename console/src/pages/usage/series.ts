@@ -49,6 +49,14 @@ function seriesOf(id: string, charges: readonly string[]): Series {
   return { id, charges, total: sum(charges) };
 }
 
+/** How much of a whole a part is, in percent to one digit; a part that is there is never told as nothing. */
+export function shareOf(part: bigint, whole: bigint): string {
+  if (whole <= 0n || part <= 0n) return "0%";
+  const thousandths = (part * 1000n) / whole;
+  if (thousandths === 0n) return "<0.1%";
+  return `${thousandths / 10n}.${thousandths % 10n}%`.replace(".0%", "%");
+}
+
 function compare(a: bigint, b: bigint): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -5,7 +5,7 @@ import { useQuote } from "@/pages/video/useVideos";
 import type { Access } from "@/playground/key";
 import type { Offer } from "@/playground/offers";
 import type { Field } from "@/playground/schema";
-import { Problem } from "@/ui/Problem";
+import { LoadProblem } from "@/ui/LoadProblem";
 
 interface CeilingProps {
   access: Access;
@@ -20,7 +20,7 @@ interface CeilingProps {
 export function Ceiling({ access, offer, fields, draft, lack }: CeilingProps) {
   const t = useTexts("video");
   const quote = useQuote(access, offer, fields, draft, lack === null);
-  if (quote.isError && lack === null) return <Problem error={quote.error} onRetry={() => void quote.refetch()} />;
+  if (quote.isError && lack === null) return <LoadProblem error={quote.error} onRetry={() => void quote.refetch()} />;
   const found = lack === null ? quote.data : undefined;
   const shown = found && roundedUp(found.ceiling);
   const exact = found && shown !== yuan(found.ceiling) ? ` ${t("ceilingExact", { amount: yuan(found.ceiling) })}` : "";

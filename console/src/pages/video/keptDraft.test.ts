@@ -19,7 +19,7 @@ function storage(room: number): Storage {
 }
 
 let tab = storage(100);
-const draft = { search: "model=a", typed: { prompt: "a cat" } };
+const draft = { search: "model=a", typed: { prompt: "a cat" }, reused: null };
 
 beforeEach(() => {
   tab = storage(100);

@@ -7,6 +7,16 @@ export interface KeptDraft {
   /** The address that it belongs to, without the task whose settings it began with. */
   search: string;
   typed: Typed;
+  /** The task that it began with. */
+  reused: KeptReuse | null;
+}
+
+/** What is to be known of a task whose settings were taken, so that they do not replace later edits. */
+export interface KeptReuse {
+  task: string;
+  before: { typed: Typed; llmid: string };
+  /** Names of those of its files that are still wanted. */
+  files: readonly string[];
 }
 
 const PREFIX = `${PRIVATE}video.`;

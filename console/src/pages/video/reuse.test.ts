@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { codeOfTask, type Earlier, reusedIn } from "@/pages/video/reuse";
+import { codeOfTask, type Earlier, reusedIn, stillThere } from "@/pages/video/reuse";
 import type { Offer } from "@/playground/offers";
 
 const offer = {
@@ -57,4 +57,11 @@ it("its equivalent code is the request that made it", () => {
       ["image_files", "reference_image-3.png", true],
     ],
   });
+});
+
+it("of a task's files those stay that were not taken out", () => {
+  const files = asked.files.map(({ role }, index) => ({ role, file: new File([], `${role}-${index + 1}.png`) }));
+  const { uploads } = reusedIn(offer, { id: "1", asked, files });
+  const names = (of: typeof uploads) => Object.fromEntries(Object.entries(of).map(([field, ones]) => [field, ones.map(({ file }) => file.name)]));
+  expect(names(stillThere(uploads, ["reference_image-3.png", "mine.png"]))).toEqual({ image_files: ["reference_image-3.png"] });
 });

@@ -75,6 +75,12 @@ export function reusedIn(offer: Offer, { asked, files }: Earlier): Reused {
   return { typed: { ...asDefaults(thriftyOf(offer)), ...typedOf(asked, offer) }, uploads, gone: [...gone] };
 }
 
+/** Of a task's files those that go by these names. */
+export function stillThere(uploads: Uploads, names: readonly string[]): Uploads {
+  const kept = Object.entries(uploads).map(([field, ones]) => [field, ones.filter(({ file }) => names.includes(file.name))] as const);
+  return Object.fromEntries(kept.filter(([, ones]) => ones.length > 0));
+}
+
 /** The offer's own defaults, where the form would begin with something else. */
 function asDefaults(thrifty: Typed): Typed {
   return Object.fromEntries(Object.keys(thrifty).map((name) => [name, ""]));

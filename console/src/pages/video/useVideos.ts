@@ -1,4 +1,5 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useEffect } from "react";
 import type { Schemas } from "@/api/client";
 import { ApiError, OfflineError } from "@/api/errors";
 import { forgetFinance } from "@/api/finance";
@@ -29,12 +30,15 @@ function pollMs(videos: readonly Video[]): number | false {
 
 /** The customer's latest videos in the book; asked again while one is under way. */
 export function useVideos(access: Access) {
-  return useQuery({
+  const videos = useQuery({
     queryKey: listKey(access),
     queryFn: async ({ signal }) =>
       (await askJson<Schemas["VideoList"]>(access, { method: "GET", path: `/v1/videos?limit=${SHOWN}`, signal })).data,
     refetchInterval: ({ state }) => pollMs(state.data ?? []),
   });
+  const underWay = videos.data?.filter(isUnderWay).length ?? 0;
+  useEffect(() => void forgetFinance(), [underWay]); // one that ends gives back what it has not used
+  return videos;
 }
 
 /** What the draft would cost at most; not asked before it is whole. */
