@@ -26,7 +26,7 @@ format: .venv/dev  ## put the code into shape
 	$(PY) -m ruff check --fix-only -q src tests bench
 
 bench: .venv/bench  ## side by side with nginx, Envoy and smg (two cores, some minutes)
-	@$(PY) -m bench
+	@$(PY) -m bench --chart docs/images/bench.svg
 
 bench-video: .venv/dev  ## videos: submissions, lag of their end, copies, downloads (two cores, some minutes)
 	@$(PY) -m bench.video

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import FrameType
 
 from bench import paced, report
+from bench.chart import chart
 from bench.load import chat_body, probe, request_headers, run_wrk, write_script
 from bench.processes import (
     BenchError,
@@ -51,6 +52,7 @@ class Settings:
         seconds: Length of a measured run of wrk; `single` takes half of it.
         warm_up_seconds: Load before each measured run, not counted.
         ramp_seconds: Over how long the paced streams are asked for.
+        chart: Where to draw the chart; nowhere if None.
     """
 
     only: tuple[str, ...]
@@ -59,6 +61,7 @@ class Settings:
     warm_up_seconds: int
     paced_streams: int
     ramp_seconds: float
+    chart: Path | None = None
 
 
 class _Watch:
@@ -193,6 +196,7 @@ def _arguments() -> Settings:
     parser.add_argument("--warm-up", type=int, default=2, help="seconds of load before each run")
     parser.add_argument("--streams", type=int, default=2000, help="paced streams")
     parser.add_argument("--ramp", type=float, default=0.0, help="seconds over which paced streams are asked for")
+    parser.add_argument("--chart", type=Path, help="draw plain requests and streams into this SVG file")
     given = parser.parse_args()
     return Settings(
         only=given.only,
@@ -201,6 +205,7 @@ def _arguments() -> Settings:
         warm_up_seconds=given.warm_up,
         paced_streams=given.streams,
         ramp_seconds=given.ramp,
+        chart=given.chart,
     )
 
 
@@ -264,7 +269,19 @@ def _print(bench: Bench, failures: list[str]) -> bool:
         "ramp_seconds": settings.ramp_seconds,
     }
     print(f"written to {report.write(bench.rows, facts, kept)}")
+    if settings.chart is not None:
+        _draw(bench, facts, settings.chart)
     return not failures and not with_errors and all(is_met for _, is_met in judged)
+
+
+def _draw(bench: Bench, facts: dict[str, str], path: Path) -> None:
+    """What was measured with errors, or not at all, leaves the chart as it was."""
+    try:
+        path.write_text(chart(bench.rows, facts), encoding="utf-8")
+    except ValueError as error:
+        print(f"no new chart: {error}")
+    else:
+        print(f"drawn to {path}")
 
 
 def _end(number: int, frame: FrameType | None) -> None:
