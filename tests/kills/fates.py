@@ -29,6 +29,9 @@ class Fates:
         self._random = random.Random(seed)  # noqa: S311  # nothing secret
         self._alone = {"gateway": asyncio.Lock(), "worker": asyncio.Lock()}
         """One of each role is paused at a time, so that the other machine's goes on."""
+        self._paused: list[Machine] = []
+        """Those with a paused process. If gateway and worker of one both are, the machine is lost with its spool, whose
+        rows come late (docs/operations/failures.md): money and budget may have been spent a second time meanwhile."""
         self._deeds = [*["kill"] * kills, *["pause"] * pauses]
         self._random.shuffle(self._deeds)
         self._zombie: int | None = None
@@ -50,17 +53,19 @@ class Fates:
                     is_first = self._deeds.index("pause") == number
                     group.create_task(self._pause("gateway" if is_first else role, is_first=is_first))
 
-    async def _victim(self, role: str) -> int:
+    async def _victim(self, role: str, *, spared: Sequence[Machine] = ()) -> tuple[int, Machine]:
         """One of the role's processes that has worked for a while: who dies at once is started later and later."""
         async with asyncio.timeout(_RESTART_SECONDS):
             while True:
-                pids = [pid for machine in self._machines for pid in machine.pids(role, seconds=_AGE_SECONDS)]
-                if pids := sorted(set(pids) - {self._zombie}):
-                    return self._random.choice(pids)
+                machines = [machine for machine in self._machines if machine not in spared]
+                found = {pid: machine for machine in machines for pid in machine.pids(role, seconds=_AGE_SECONDS)}
+                if pids := sorted(found.keys() - {self._zombie}):
+                    pid = self._random.choice(pids)
+                    return pid, found[pid]
                 await asyncio.sleep(0.1)
 
     async def _kill(self, role: str) -> None:
-        pid = await self._victim(role)
+        pid, _ = await self._victim(role)
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
             self.done[f"killed {role}"] += 1
@@ -71,7 +76,8 @@ class Fates:
         seconds = self._random.uniform(*(PAUSE_SECONDS if is_long else SHORT_PAUSE_SECONDS))
         seconds = _ZOMBIE_SECONDS if is_first else seconds
         async with self._alone[role]:
-            pid = await self._victim(role)
+            pid, machine = await self._victim(role, spared=self._paused)
+            self._paused.append(machine)
             self._zombie = pid if is_first else self._zombie
             try:
                 os.kill(pid, signal.SIGSTOP)
@@ -80,5 +86,6 @@ class Fates:
             except ProcessLookupError:
                 return
             finally:
+                self._paused.remove(machine)
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGCONT)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.kills.mutants import MUTANTS, attempt
+from tests.kills.mutants import MUTANTS, PLANS, attempt
 from tests.kills.run import Plan, run
 from tests.support.postgres import PostgresServer, memory_folder
 
@@ -62,8 +62,16 @@ def test_the_same_a_million_times(folder, server):
 @pytest.mark.soak
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_defect_is_found(name):
-    outcome = attempt(MUTANTS[name])
-    assert outcome.wrong, f"the product {name}, and nothing shows it"
+    mutant = MUTANTS[name]
+    outcome = attempt(mutant.changes, mutant.plan)
+    assert mutant.own(outcome.wrong), f"the product {name}, and nothing shows it: {outcome.wrong}"
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("name", PLANS)
+def test_without_a_defect_nothing_is_found(name):
+    outcome = attempt((), PLANS[name])
+    assert not outcome.wrong, "\n".join(outcome.wrong)
 
 
 @pytest.mark.parametrize("name", MUTANTS)
