@@ -324,6 +324,8 @@ def run_soak(runner: Runner) -> None:
     parallel = ("-m", "not soak", "-n", "4", "--dist", "worksteal", f"--ignore={PAGES}")
     runner.run(pytest_step("tests", runner.folder, *parallel, seconds_max=_TESTS_SECONDS, environment=measured))
     report_coverage(runner, data, "src/yuanjing/", WHOLE_FLOOR)
+    mutants = [BIN / "python", "-m", "tests.mutation"]
+    runner.run(Step(name="mutants", command=mutants, seconds_max=_SOAK_SECONDS, shows_total=True))
     runner.run(pytest_step("soak", runner.folder, "-m", "soak", "--timeout=0", seconds_max=_SOAK_SECONDS))
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yuanjing.domain.holds import Hold, HoldPurpose, LeasePolicy, lease_amount
+from yuanjing.domain.holds import Hold, HoldPurpose, LeasePolicy, lease_amount, parts_of
 from yuanjing.domain.money import Book
 
 HOLD = Hold(
@@ -49,8 +49,9 @@ def test_sizes_of_leases():
     assert lease_amount(10_000, 100, 900, policy) == 500
     assert lease_amount(10_000, 600, 900, policy) == 600
     assert lease_amount(10**9, 100, 10**6, policy) == 1000
-    with pytest.raises(AssertionError):
-        lease_amount(1, 0, 0, policy)
+    for needed, recent in ((0, 0), (1, -1)):
+        with pytest.raises(AssertionError):
+            lease_amount(1, needed, recent, policy)
 
 
 def test_a_hold_never_gives_more_than_it_has():
@@ -133,6 +134,19 @@ def test_a_hold_knows_its_promotion_money_through_all_that_happens(steps):
             back = min(cash, amount)
             cash, promotion = cash - back, promotion - (amount - back)
         assert (hold.promotion_nanos, hold.remaining_nanos - hold.promotion_nanos) == (promotion, cash)
+
+
+def test_nothing_of_a_hold_is_less_than_nothing():
+    for name in ("settled_nanos", "released_nanos"):
+        with pytest.raises(AssertionError):
+            replace(HOLD, **{name: -1})
+
+
+def test_an_amount_of_both_kinds_of_money_is_two_transfers():
+    assert [parts_of(3, promotion) for promotion in range(4)] == [1, 2, 2, 1]
+    for impossible in (-1, 4):
+        with pytest.raises(AssertionError):
+            parts_of(3, impossible)
 
 
 def test_whose_lease_it_is():

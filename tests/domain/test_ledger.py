@@ -102,6 +102,29 @@ def test_a_correction_points_at_what_it_corrects():
     assert is_posting(replace(correction, corrects="settle:x"))
 
 
+def test_a_refund_leaves_returns_and_leaves_again_each_time_naming_the_last():
+    """What the payment method refused is the customer's again, and what moved after all is not."""
+    refunds = [
+        move(Book.LIVE, "cus_a", 5, method="alipay", id_="ref_1")
+        for move in (ledger.refund, ledger.return_refund, ledger.retake_refund)
+    ]
+    there = (ledger.available("cus_a"), ledger.clearing("alipay"))
+    assert [(one.id, one.corrects, (one.debit, one.credit)) for one in refunds] == [
+        ("refund:ref_1", None, there),
+        ("correction:refund:ref_1", "refund:ref_1", there[::-1]),
+        ("correction:correction:refund:ref_1", "correction:refund:ref_1", there),
+    ]
+    assert all(is_posting(one) and (one.amount_nanos, one.book) == (5, Book.LIVE) for one in refunds)
+
+
+def test_a_top_up_comes_from_what_the_payment_method_owes():
+    paid = ledger.top_up(Book.LIVE, "cus_a", AMOUNT_NANOS_MAX, method="alipay", number="20261130001")
+    assert is_posting(paid)
+    assert (paid.id, paid.debit, paid.credit, paid.amount_nanos) == (
+        "topup:20261130001", ledger.clearing("alipay"), ledger.available("cus_a"), AMOUNT_NANOS_MAX,
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("amount", [0, -1, AMOUNT_NANOS_MAX + 1])
 def test_amounts_have_bounds(amount):
     with pytest.raises(AssertionError):

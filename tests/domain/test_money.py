@@ -31,6 +31,7 @@ def test_an_amount_is_written_exactly(nanos):
         (" 1.00 ", NANOS_PER_YUAN),
         ("0000000001", NANOS_PER_YUAN),
         ("1000000000", AMOUNT_NANOS_MAX),
+        ("1".zfill(19), NANOS_PER_YUAN),
     ],
 )
 def test_amounts_are_read(text, nanos):
@@ -41,13 +42,28 @@ def test_amounts_are_read(text, nanos):
     "text",
     [
         *("", ".", "1.", ".5", "-1", "+1", "1e3", "1,000", "0x1", "1.0000000001", "1 0", "NaN", "inf", "1_0"),
-        *("\uff11", "1.\uff15", "1000000000.000000001", "9" * 5000, "1.-5", "1.2.3"),
+        *("\uff11", "1.\uff15", "1000000000.000000001", "9" * 5000, "1".zfill(20), "1.-5", "1.2.3"),
     ],
 )
 def test_what_is_no_amount_is_refused(text):
     with pytest.raises(InvalidAmountError) as caught:
         parse_amount(text)
     assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize(
+    ("nanos", "text"),
+    [
+        (0, "0.00"),
+        (1, "0.000000001"),
+        (-1, "-0.000000001"),
+        (10**7 - 1, "0.009999999"),
+        (10**7, "0.01"),
+        (-(10**9), "-1.00"),
+    ],
+)
+def test_amounts_at_the_edges_are_written(nanos, text):
+    assert format_amount(nanos) == text
 
 
 @given(st.text(max_size=30))

@@ -14,6 +14,7 @@ from yuanjing.domain.pricing import (
     ceiling_nanos,
     charge_nanos,
     current_price,
+    dearest_rates,
     explain,
     tier_for,
 )
@@ -91,10 +92,60 @@ def test_no_usage_within_the_bounds_costs_more_than_the_ceiling(price, data):
     assert charge_nanos(price, usage) <= ceiling_nanos(price, input_max, output_max)
 
 
+@given(prices(), tokens)
+def test_the_dearest_rates_are_those_of_the_tiers_that_can_be_met(price, input_max):
+    bounds = [tier.input_up_to for tier in price.tiers if tier.input_up_to is not None]
+    sizes = [0, input_max, *(size for bound in bounds for size in (bound, bound + 1) if size <= input_max)]
+    met = [tier_for(price, size) for size in sizes]
+    expected = max(tier.dearest_input for tier in met), max(tier.output_nanos for tier in met)
+    assert dearest_rates(price, input_max) == expected
+
+
+def test_the_dearest_rates_end_with_the_tier_of_the_largest_input():
+    when = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    tiers = tuple(
+        ChatTier(input_up_to=bound, input_nanos=rate, output_nanos=rate) for bound, rate in ((10, 0), (20, 0), (30, 5))
+    )
+    price = ChatPrice(id="p", offer_id="o", version=1, effective_from=when, tiers=tiers)
+    assert [dearest_rates(price, size) for size in (10, 11, 20, 21, 30, 31)] == [(0, 0)] * 3 + [(5, 5)] * 3
+
+
+@pytest.mark.parametrize("bounds", [(-1, 0), (0, -1)])
+def test_there_is_no_ceiling_of_less_than_nothing(bounds):
+    tier = ChatTier(input_up_to=None, input_nanos=1, output_nanos=1)
+    price = ChatPrice(
+        id="p", offer_id="o", version=1, effective_from=dt.datetime(2026, 1, 1, tzinfo=dt.UTC), tiers=(tier,)
+    )
+    with pytest.raises(AssertionError):
+        ceiling_nanos(price, *bounds)
+
+
+def test_rates_and_tiers_have_bounds():
+    rates = {"input_nanos": 1, "output_nanos": 1, "cache_read_nanos": 1, "cache_write_nanos": 1}
+    for name in rates:
+        for rate in (0, RATE_NANOS_MAX):
+            ChatTier(input_up_to=COUNT_MAX, **rates | {name: rate})
+        for rate in (-1, RATE_NANOS_MAX + 1):
+            with pytest.raises(AssertionError):
+                ChatTier(input_up_to=1, **rates | {name: rate})
+    for bound in (0, -1, COUNT_MAX + 1):
+        with pytest.raises(AssertionError):
+            ChatTier(input_up_to=bound, input_nanos=1, output_nanos=1)
+
+
+def test_what_misses_the_least_amount_is_not_affordable_even_if_output_is_free():
+    tier = ChatTier(input_up_to=None, input_nanos=1, output_nanos=0)
+    price = ChatPrice(
+        id="p", offer_id="o", version=1, effective_from=dt.datetime(2026, 1, 1, tzinfo=dt.UTC), tiers=(tier,)
+    )
+    assert [affordable_output_tokens(price, size, 0) for size in (0, 1)] == [COUNT_MAX, -1]
+
+
 @given(prices(), tokens, st.integers(min_value=0, max_value=10**18))
 def test_what_is_affordable_is_affordable_and_not_one_token_more(price, input_max, amount):
     affordable = affordable_output_tokens(price, input_max, amount)
     if affordable < 0:
+        assert affordable == -1
         assert ceiling_nanos(price, input_max, 0) > amount
         return
     assert ceiling_nanos(price, input_max, affordable) <= amount

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from yuanjing.domain.money import Book
+from yuanjing.domain.money import AMOUNT_NANOS_MAX, Book
 from yuanjing.domain.promotions import Lot, attribute, collect, in_order
 
 
@@ -22,6 +22,28 @@ def lot(n: int = 1, amount: int = 100, expires_at: float | None = None, **change
         "created_at": float(n),
     }
     return Lot(**(values | changes))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"amount_nanos": 0, "left_nanos": 0},
+        {"amount_nanos": AMOUNT_NANOS_MAX + 1},
+        {"left_nanos": -1},
+        {"expired_nanos": -1},
+        {"left_nanos": 60, "expired_nanos": 41},
+    ],
+)
+def test_a_lot_has_bounds(changes):
+    lot(amount=AMOUNT_NANOS_MAX)
+    lot(left_nanos=60, expired_nanos=40)
+    with pytest.raises(AssertionError):
+        lot(**changes)
+
+
+def test_lots_that_expire_at_the_same_moment_go_by_their_age():
+    lots = [lot(3), lot(2, expires_at=0.5), lot(1, expires_at=0.5), lot(4)]
+    assert [one.id[-1] for one in in_order(lots)] == ["1", "2", "3", "4"]
 
 
 @dataclass

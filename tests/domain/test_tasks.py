@@ -15,6 +15,7 @@ from yuanjing.domain.tasks import (
     MediaInput,
     MediaRole,
     SearchResult,
+    Size,
     Submission,
     TaskState,
     UpstreamError,
@@ -52,6 +53,41 @@ TABLE = FailureTable({"Throttling": MODERATED, "Throttling.Odd": INVALID, "Image
 )
 def test_codes_stand_for_those_below_them(code, rule):
     assert TABLE.find(code) is rule
+
+
+def test_stems_are_cut_by_one_letter_and_the_longest_counts():
+    for order in (["Ab*", "Abc*", "Abcd*"], ["Abcd*", "Abc*", "Ab*"]):
+        rules = {code: FailureRule(kind=FailureKind.UNAVAILABLE, text=code) for code in order}
+        found = {code: FailureTable(rules).find(code) for code in ("a", "ab", "abc", "abcx", "abcd")}
+        wanted = {"a": None, "ab": "Ab*", "abc": "Abc*", "abcx": "Abc*", "abcd": "Abcd*"}
+        assert {code: rule and rule.text for code, rule in found.items()} == wanted
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (399, FailureKind.UNAVAILABLE),
+        (400, FailureKind.INVALID_INPUT),
+        (401, FailureKind.PROVIDER_AUTH),
+        (422, FailureKind.INVALID_INPUT),
+        (500, FailureKind.UNAVAILABLE),
+    ],
+)
+def test_a_status_without_a_code_of_the_table_says_whose_fault_it_was(status, kind):
+    assert TABLE.refusal(status, "").kind is kind
+
+
+@pytest.mark.parametrize("kind", FailureKind)
+def test_only_what_passes_by_itself_is_worth_retrying(kind):
+    is_worth = Failure(kind=kind, text="").is_worth_retrying
+    assert is_worth is (kind in (FailureKind.RATE_LIMITED, FailureKind.UNAVAILABLE))
+
+
+def test_a_size_has_pixels():
+    Size(width=1, height=1)
+    for width, height in ((0, 1), (1, 0), (-1, 1), (1, -1)):
+        with pytest.raises(AssertionError):
+            Size(width=width, height=height)
 
 
 @settings(deadline=None, max_examples=60)
