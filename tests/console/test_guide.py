@@ -48,7 +48,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def examples(language: str, platform: Platform, how: str = "run") -> list[str]:
-    return [text.replace("{origin}", platform.url).replace("{chat}", CHAT) for one, more, text in FENCES if (one, more) == (language, how)]
+    return [
+        text.replace("{origin}", platform.url).replace("{chat}", CHAT)
+        for one, more, text in FENCES
+        if (one, more) == (language, how)
+    ]
 
 
 def run(command: list[str], platform: Platform, folder: Path, text: str | None = None) -> str:
