@@ -33,7 +33,7 @@ def test_the_console_has_words_for_every_error_in_both_languages():
     texts = {name: (zh, en) for name, zh, en in _TEXT.findall(AREA.read_text(encoding="utf-8"))}
     codes = {*ERRORS, *(row.openai_code for row in ERRORS.values() if row.openai_code)}
     assert codes - set(texts) == set()
-    plain = {name for name in texts if ":" not in name} - {"because", "unknown", "original"}
+    plain = {name for name in texts if ":" not in name} - {"because", "unanswered", "unknown", "original"}
     assert plain - codes == set()
     ends = {TaskState.FAILED, TaskState.CANCELED, TaskState.EXPIRED}
     tasks = {f"task:{code}" for code in (*FAILURE_REASONS, *ends)}
