@@ -1,23 +1,22 @@
 import { createBrowserRouter, type RouteObject } from "react-router";
-import { loadOtherTexts, loadTexts } from "@/i18n";
+import { loadOtherTexts, loadTexts, startTexts } from "@/i18n";
 import { ErrorPage, NotFoundPage } from "@/shell/ErrorPage";
 import { loadPart, prefetch } from "@/shell/loading";
 import { RequireSession } from "@/shell/RequireSession";
 import { Shell } from "@/shell/Shell";
-import { HomePage } from "@/pages/HomePage";
 import { Skeleton } from "@/ui/Card";
 
 type Load = () => Promise<{ Page: React.ComponentType }>;
 
 const parts: (() => Promise<unknown>)[] = [loadOtherTexts];
 
-/** A page that is loaded when it is first opened. */
-function page(path: string, load: Load): RouteObject {
+/** A page that is loaded when it is first opened, with the texts that it needs beyond those of the frame. */
+function page(path: string, load: Load, texts: () => Promise<unknown> = loadTexts): RouteObject {
   parts.push(load);
   return {
     path,
     lazy: async () => {
-      const [{ Page }] = await loadPart(() => Promise.all([load(), loadTexts()]), () => !router.state.initialized);
+      const [{ Page }] = await loadPart(() => Promise.all([load(), texts()]), () => !router.state.initialized);
       return { Component: Page };
     },
   };
@@ -25,7 +24,7 @@ function page(path: string, load: Load): RouteObject {
 
 /** What fails is told where the page would be; the frame stays, and with it the way to the other pages. */
 const pages: RouteObject[] = [
-  { index: true, element: <HomePage /> },
+  page("/", () => import("@/pages/HomePage"), startTexts),
   page("/sign-in", () => import("@/pages/SignInPage")),
   page("/models", () => import("@/pages/ModelsPage")),
   page("/models/:llmid", () => import("@/pages/ModelPage")),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import os
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,25 +41,7 @@ _SPARING = "Object.defineProperty(navigator, 'connection', { value: { saveData: 
 _PLAIN_PATH = "/.well-known/yuanjing-receipts.json"
 """A document of the platform in which nothing runs."""
 _PATIENCE_MS = 20_000
-_ATTEMPTS = 5
-_OWN_LOAD = 2.0
-"""About what two workers, their browsers and platforms put on each of two cores."""
 _SERIOUS = ("serious", "critical")
-
-
-def quickest(measure: Callable[[], float], limit: float) -> tuple[float, float]:
-    """The smallest of some measurements, until one is within a limit; and the limit.
-
-    What is measured is time, and others work on the machine, too: the limit holds where cores have no more to do than
-    the tests themselves give them, and grows with what waits for each core beyond that.
-    """
-    best, allowed = math.inf, limit
-    for _ in range(_ATTEMPTS):
-        best = min(best, measure())
-        allowed = limit * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1) / _OWN_LOAD)
-        if best <= allowed:
-            break
-    return best, allowed
 
 
 @contextmanager

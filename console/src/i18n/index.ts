@@ -52,6 +52,7 @@ const spoken = (): Language => (i18next.language === "zh" ? "zh" : "en");
 /** Load the texts of all pages in the language that is shown, which the first load leaves out; before the first of them is drawn. */
 export async function loadTexts(): Promise<void> {
   isRestWanted = true;
+  if (!i18next.isInitialized) void REST[firstLanguage()]().catch(() => undefined); // at once; what fails is told below
   await startTexts(); // pages are looked for before anything is drawn
   add(spoken(), await REST[spoken()]());
 }

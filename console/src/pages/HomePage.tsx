@@ -16,7 +16,7 @@ const curl = (model: string, hello: string): string => `curl ${location.origin}/
   -d '{"model": "${model}", "messages": [{"role": "user", "content": "${hello}"}]}'`;
 
 /** What this is, and where to begin. */
-export function HomePage() {
+export function Page() {
   const t = useTexts("home");
   useTitle(useTexts("shell")("product"));
   const reasons = [
