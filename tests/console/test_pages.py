@@ -144,8 +144,9 @@ def tour(visitor: Visitor, ids: dict[str, str], language: str, place: int) -> li
         visitor.page.set_viewport_size({"width": width, "height": 900})
         timed = pace.quickest(partial(usable_ms, visitor.page, path), clock_max=USABLE_MS_MAX, work_max=WORK_MS_MAX)
         wrong += [f"{name}: usable after {one}" for one in timed.faults(clock_max=USABLE_MS_MAX, work_max=WORK_MS_MAX)]
-        times[name] = asdict(timed)
-        if (size := script_bytes(visitor.page)) > FIRST_LOAD_BYTES_MAX:
+        size = script_bytes(visitor.page)
+        times[name] = asdict(timed) | {"script_bytes": size}
+        if size > FIRST_LOAD_BYTES_MAX:
             wrong.append(f"{name}: {size} bytes of script in its first load")
         if visitor.page.get_by_text("没有这个页面").or_(visitor.page.get_by_text("There is no such page")).count():
             wrong.append(f"{name}: no page at {path}")

@@ -14,9 +14,21 @@ USAGE_ID_LENGTH = 21
 _POOLED = 512
 
 
+class _Last:
+    """The number of the last sortable id of this process."""
+
+    value = 0
+
+
 def sortable_id(prefix: str) -> str:
-    """An id such as `cus_01jd…`: prefix, 48 bits of Unix milliseconds, 80 random bits; sorts by time."""
+    """An id such as `cus_01jd…`: prefix, 48 bits of Unix milliseconds, 80 random bits; sorts by time.
+
+    Those that one thread makes within a millisecond sort by their order too, as a monotonic ULID does; they stay hard to guess.
+    """
     value = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
+    if value >> 80 == _Last.value >> 80:
+        value = _Last.value + 1 + secrets.randbits(64)
+    _Last.value = value
     digits = [""] * 26
     for i in range(25, -1, -1):
         digits[i] = _CROCKFORD[value & 31]
