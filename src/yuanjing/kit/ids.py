@@ -23,7 +23,8 @@ class _Last:
 def sortable_id(prefix: str) -> str:
     """An id such as `cus_01jd…`: prefix, 48 bits of Unix milliseconds, 80 random bits; sorts by time.
 
-    Those that one thread makes within a millisecond sort by their order too, as a monotonic ULID does; they stay hard to guess.
+    Those that one thread makes within a millisecond sort by their order too, as a monotonic ULID does, yet hard to
+    guess from one another.
     """
     value = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
     if value >> 80 == _Last.value >> 80:
