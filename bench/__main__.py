@@ -120,6 +120,7 @@ class Bench:
         watch = _Watch(target, self.gateway_core)
         seen = run_wrk(url, script, core=self.load_core, connections=connections, seconds=seconds)
         cpu, core_share, others_share = watch.read()
+        unposted = target.settle()
         probe(target, dialect, path, is_stream=is_stream)
         return Row(
             scenario=scenario,
@@ -133,6 +134,7 @@ class Bench:
             others_share=others_share,
             pss_mb=pss_bytes(target.gateway_pids) / 1e6,
             errors=seen.errors,
+            unposted=unposted,
         )
 
     def _paced(self, scenario: str, name: str, target: Running, dialect: str, path: str) -> Row:
@@ -144,6 +146,7 @@ class Bench:
         memory, watch = pss_bytes(target.gateway_pids), _Watch(target, self.gateway_core)
         peak, seen = self._run_paced(target, host.rpartition(":")[2], request)
         cpu, core_share, others_share = watch.read()
+        target.settle()
         streams = self.settings.paced_streams
         return Row(
             scenario=scenario,

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
@@ -33,6 +33,7 @@ class Running:
         api_key: Bearer token to send, "" for none.
         paths: Dialect to path of its chat completions.
         close: Ends every process of the service.
+        settle: Waits until the service has done what the last run left to do; returns for how many requests that was.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Running:
     api_key: str = ""
     paths: tuple[tuple[str, str], ...] = (("openai", "/v1/chat/completions"),)
     close: Callable[[], None]
+    settle: Callable[[], int] = field(default=lambda: 0)
 
 
 def free_port() -> int:
@@ -141,10 +143,16 @@ def wait_ready(
 
 def get_status(url: str, path: str) -> int:
     """Return the status of GET `path`."""
+    return get(url, path)[0]
+
+
+def get(url: str, path: str) -> tuple[int, str]:
+    """Return the status and the text that GET `path` is answered with."""
     connection = HTTPConnection(url.removeprefix("http://"), timeout=5)
     with contextlib.closing(connection):
         connection.request("GET", path)
-        return connection.getresponse().status
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
 
 
 def tail(log: Path, lines: int = 8) -> str:

@@ -31,6 +31,7 @@ class Row:
         errors: What failed; any error makes the row worthless as a figure of speed.
         paced: What the paced clients saw, in a paced scenario; `requests_per_second` is then of no use.
         kib_per_stream: Memory that one open paced stream costs.
+        unposted: Usage records that the worker had not posted when the load ended; the next run waits for them.
     """
 
     scenario: str
@@ -46,6 +47,7 @@ class Row:
     errors: int
     paced: Paced | None = None
     kib_per_stream: float = 0.0
+    unposted: int = 0
 
 
 def machine() -> dict[str, str]:
@@ -91,13 +93,14 @@ def _load_cells(rows: Sequence[Row], row: Row) -> list[str]:
         f"{row.pss_mb:.0f}",
         _times(row, _find(rows, row.scenario, "envoy")),
         _times(row, _find(rows, row.scenario, "smg")),
+        f"{row.unposted:,}",
         str(row.errors),
     ]
 
 
 _LOAD_HEAD = (
     *("target", "req/s", "p50 ms", "added", "p99 ms", "max ms", "CPU µs", "core", "others"),
-    *("PSS MB", "x envoy", "x smg", "errors"),
+    *("PSS MB", "x envoy", "x smg", "unposted", "errors"),
 )
 _PACED_HEAD = (
     *("target", "streams", "chunks", "late p50 ms", "late p99 ms", "late max ms", "upstream p99 ms"),

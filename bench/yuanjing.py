@@ -5,19 +5,24 @@ The gateway is alone on its core; the worker is on the core of load and upstream
 
 import json
 import os
+import re
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.processes import ROOT, BenchError, Running, family, free_port, start, stop, wait_ready
+from bench.processes import ROOT, BenchError, Running, family, free_port, get, start, stop, wait_ready
 
 PROVIDER = "dashscope"
 MOBILE = "13800000000"
 CREDIT_CNY = "1000000"
 _PATHS = (("openai", "/v1/chat/completions"), ("llmage", "/llmage/v1/chat/completions"))
 _COMMAND_SECONDS = 60
+_SETTLE_SECONDS = 60.0
+_POLL_SECONDS = 0.2
+_UNPOSTED = re.compile(r"^yuanjing_spool_rows\{[^}]*\} (\S+)$", re.MULTILINE)
 
 
 def start_yuanjing(core: int, upstream_url: str, data_dir: Path) -> Running:
@@ -48,7 +53,42 @@ def start_yuanjing(core: int, upstream_url: str, data_dir: Path) -> Running:
     except BaseException:
         close()
         raise
-    return Running(name="yuanjing", url=url, gateway_pids=family(gateway.pid), api_key=key, paths=_PATHS, close=close)
+    return Running(
+        name="yuanjing",
+        url=url,
+        gateway_pids=family(gateway.pid),
+        api_key=key,
+        paths=_PATHS,
+        close=close,
+        settle=lambda: _post_all(url),
+    )
+
+
+def _post_all(url: str) -> int:
+    """Wait until the worker has posted every usage record; return how many waited when the load ended.
+
+    Raises:
+        BenchError: It did not come to an end.
+    """
+    first = unposted(url)
+    deadline = time.monotonic() + _SETTLE_SECONDS
+    while unposted(url):
+        if time.monotonic() > deadline:
+            raise BenchError(f"{unposted(url)} usage records of {first} are unposted after {_SETTLE_SECONDS:.0f} s")
+        time.sleep(_POLL_SECONDS)
+    return first
+
+
+def unposted(url: str) -> int:
+    """How many usage records of the platform at `url` are in its spool and not known to be posted.
+
+    Raises:
+        BenchError: It does not tell.
+    """
+    told = _UNPOSTED.findall(get(url, "/metrics")[1])
+    if not told:
+        raise BenchError(f"{url}/metrics does not tell how many usage records are unposted")
+    return int(sum(float(one) for one in told))
 
 
 def _command(data_dir: Path) -> list[str]:

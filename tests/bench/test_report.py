@@ -83,9 +83,9 @@ def test_the_table_compares_each_row_with_envoy_and_smg() -> None:
     rows = [_row("envoy", 25_000), _row("smg", 10_000), _row("yuanjing openai", 30_000)]
     title, head, *lines = table(rows, "plain", "plain").strip().splitlines()
     assert title == "plain"
-    assert head.split()[-5:] == ["x", "envoy", "x", "smg", "errors"]
-    assert [line.split()[-3:] for line in lines] == [
-        ["-", "2.50", "0"],
-        ["0.40", "-", "0"],
-        ["1.20", "3.00", "0"],
+    assert head.split()[-6:] == ["x", "envoy", "x", "smg", "unposted", "errors"]
+    assert [line.split()[-4:] for line in lines] == [
+        ["-", "2.50", "0", "0"],
+        ["0.40", "-", "0", "0"],
+        ["1.20", "3.00", "0", "0"],
     ]

@@ -26,8 +26,9 @@ def sortable_id(prefix: str) -> str:
     Those that one thread makes within a millisecond sort by their order too, as a monotonic ULID does, yet hard to
     guess from one another.
     """
-    value = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
-    if value >> 80 == _Last.value >> 80:
+    now = time.time_ns() // 1_000_000
+    value = now << 80 | secrets.randbits(80)
+    if (_Last.value >> 80) - now in (0, 1):  # 1: the last one was carried into the next millisecond
         value = _Last.value + 1 + secrets.randbits(64)
     _Last.value = value
     digits = [""] * 26
