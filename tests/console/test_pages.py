@@ -169,6 +169,19 @@ def test_no_page_asks_one_thing_after_the_other_for_long(seats, platform, custom
         visitor.close()
 
 
+def test_what_is_under_way_when_a_page_is_left_is_no_failure_and_what_is_refused_is_one(visit):
+    visitor = visit()
+    pace = Pace(visitor.page)
+    waits = "() => Boolean(document.querySelector('main .animate-pulse'))"
+    assert pace.rounds("/models", waits) > 1
+    assert visitor.complaints() == []
+    visitor.context.route("**/api/models", lambda one: one.fulfill(status=403))
+    pace.rounds("/models", "() => Boolean(document.querySelector('[role=alert]'))")
+    pace.close()
+    assert visitor.complaints() == [f"403: GET {visitor.url}/api/models"]
+    visitor.expected.append("403: GET")
+
+
 @pytest.mark.parametrize(("language", "place"), [("zh-CN", 0), ("en", 1)])
 def test_every_page_is_for_everybody(language, place, seats, platform, customer):
     visitor = Visitor(seats, platform.url, language=language, cookies=customer.cookies)

@@ -85,9 +85,8 @@ class Pace:
         All that is asked for in one go is answered at once, when the page has nothing more to ask: so it is no time.
         """
         held: list[Route] = []
-        self._page.goto("about:blank")
         self._page.route(
-            "**/*", lambda one: one.continue_() if one.request.is_navigation_request() else held.append(one)
+            "**/*", lambda one: one.fallback() if one.request.is_navigation_request() else held.append(one)
         )
         self._page.goto(path, wait_until="commit")
         count, end = 1, time.monotonic() + _USABLE_SECONDS
@@ -95,12 +94,10 @@ class Pace:
             assert time.monotonic() < end, f"{path} cannot be used after {count} answers"
             self._wait_for_more(held)
             count += bool(held)
-            for one in held:
-                one.continue_()
-            held.clear()
-        for one in held:
-            one.abort()
+            _let_go(held)
         self._page.unroute_all(behavior="ignoreErrors")
+        _let_go(held)
+        self._page.goto("about:blank")  # what is still under way ends with its page, which is no failure
         return count
 
     def _wait_for_more(self, held: list[Route]) -> None:
@@ -108,6 +105,12 @@ class Pace:
         while seen != len(held):
             seen = len(held)
             self._page.evaluate(_REST)
+
+
+def _let_go(held: list[Route]) -> None:
+    """Each goes on, to whoever else wants it or to the platform."""
+    while held:
+        held.pop(0).fallback()
 
 
 def _better(a: Timed, b: Timed) -> Timed:
