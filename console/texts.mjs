@@ -1,14 +1,14 @@
 /**
- * Texts stand in both languages side by side, and are sent in the one that is read: `virtual:texts/zh` and `…/en`, and what
- * the first page needs of them as `virtual:first/zh` and `…/en`.
+ * Texts stand in both languages side by side, and are sent in the one that is read, by parts: `virtual:texts` has a way to each
+ * of them, by language and name. Most parts are one area; what the first page needs is one part, and what all others share is.
  */
 
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 
 const FOLDER = join(import.meta.dirname, "src", "i18n", "areas");
-/** The areas that the shell and the pages before signing in need at once; all others come with the first other page. */
-const FIRST = new Set(["common", "home", "shell", "signIn"]);
+/** The parts of several areas; `src/i18n/parts.ts` names them for the compiler. */
+const JOINT = { first: ["common", "home", "shell", "signIn"], shared: ["errors", "words"] };
 /** What is no area. */
 const APART = new Set(["index", "reasons"]);
 const LANGUAGES = ["zh", "en"];
@@ -22,19 +22,34 @@ async function read(name) {
   return found[name];
 }
 
+/** The names of all parts. */
+async function names() {
+  const joint = Object.values(JOINT).flat();
+  const areas = (await readdir(FOLDER)).map((file) => file.replace(".ts", ""));
+  return [...Object.keys(JOINT), ...areas.filter((name) => !APART.has(name) && !joint.includes(name)).toSorted()];
+}
+
+/** A module that has a function for each part, which fetches it. */
+async function ways() {
+  const all = await names();
+  const of = (language) => all.map((name) => `${name}: () => import("virtual:texts/${language}/${name}")`);
+  return `export const parts = { ${LANGUAGES.map((language) => `${language}: { ${of(language).join(", ")} }`).join(", ")} };`;
+}
+
 export function texts() {
   return {
     name: "yuanjing-texts",
-    resolveId: (id) => (/^virtual:(texts|first)\//.test(id) ? `\0${id}` : undefined),
+    resolveId: (id) => (/^virtual:texts(\/|$)/.test(id) ? `\0${id}` : undefined),
     async load(id) {
-      const [, part, language] = /^\0virtual:(texts|first)\/(zh|en)$/.exec(id) ?? [];
+      if (id === "\0virtual:texts") return await ways();
+      const [, language, part] = /^\0virtual:texts\/(zh|en)\/(\w+)$/.exec(id) ?? [];
       const place = LANGUAGES.indexOf(language);
       if (place < 0) return undefined;
-      const files = (await readdir(FOLDER)).map((file) => file.replace(".ts", ""));
-      const names = files.filter((name) => !APART.has(name) && FIRST.has(name) === (part === "first"));
-      const areas = await Promise.all(names.toSorted().map(async (name) => [name, await read(name)]));
-      for (const name of names) this.addWatchFile(join(FOLDER, `${name}.ts`));
-      const told = areas.map(([name, all]) => [name, Object.fromEntries(Object.entries(all).map(([key, pair]) => [key, pair[place]]))]);
+      const areas = JOINT[part] ?? [part];
+      for (const name of areas) this.addWatchFile(join(FOLDER, `${name}.ts`));
+      const told = await Promise.all(
+        areas.map(async (name) => [name, Object.fromEntries(Object.entries(await read(name)).map(([key, pair]) => [key, pair[place]]))]),
+      );
       return `export default ${JSON.stringify(Object.fromEntries(told))};`;
     },
   };

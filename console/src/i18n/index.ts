@@ -3,7 +3,9 @@
 import i18next from "i18next";
 import { useCallback } from "react";
 import { initReactI18next, useTranslation } from "react-i18next";
+import { parts } from "virtual:texts";
 import type { areas } from "@/i18n/areas";
+import type { OwnArea } from "@/i18n/parts";
 import { loadPart } from "@/shell/loading";
 
 export type Language = "zh" | "en";
@@ -17,9 +19,14 @@ function firstLanguage(): Language {
   return navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en";
 }
 
-const FIRST = { zh: () => import("virtual:first/zh"), en: () => import("virtual:first/en") };
-const REST = { zh: () => import("virtual:texts/zh"), en: () => import("virtual:texts/en") };
-let isRestWanted = false;
+/** The parts that pages have needed so far. */
+const wanted = new Set<string>(["first"]);
+
+async function fetchPart(language: Language, name: string) {
+  const load = parts[language][name];
+  if (!load) throw new Error(`there is no part "${name}"`);
+  return (await load()).default;
+}
 
 let started: Promise<void> | null = null;
 
@@ -30,7 +37,7 @@ export function startTexts(): Promise<void> {
 
 async function start(): Promise<void> {
   const language = firstLanguage();
-  const { default: texts } = await FIRST[language]();
+  const texts = await fetchPart(language, "first");
   await i18next.use(initReactI18next).init({
     lng: language,
     fallbackLng: false,
@@ -49,30 +56,36 @@ async function start(): Promise<void> {
 
 const spoken = (): Language => (i18next.language === "zh" ? "zh" : "en");
 
-/** Load the texts of all pages in the language that is shown, which the first load leaves out; before the first of them is drawn. */
-export async function loadTexts(): Promise<void> {
-  isRestWanted = true;
-  if (!i18next.isInitialized) void REST[firstLanguage()]().catch(() => undefined); // at once; what fails is told below
+/** Load the texts of a page in the language that is shown, before it is drawn: what all pages share, and its own areas. */
+export async function loadTexts(own: readonly OwnArea[]): Promise<void> {
+  const names = ["shared", ...own];
+  for (const name of names) wanted.add(name);
+  if (!i18next.isInitialized) for (const name of names) void fetchPart(firstLanguage(), name).catch(() => undefined); // at once; what fails is told below
   await startTexts(); // pages are looked for before anything is drawn
-  add(spoken(), await REST[spoken()]());
+  let language: Language;
+  do {
+    language = spoken();
+    await load(language, names);
+  } while (language !== spoken()); // another one was chosen meanwhile
 }
 
-/** Load all texts in both languages, for who changes it. */
+/** Load all texts in both languages, for who goes on to other pages or changes the language. */
 export async function loadOtherTexts(): Promise<void> {
-  for (const language of ["zh", "en"] as const) await load(language);
+  for (const language of ["zh", "en"] as const) await load(language, Object.keys(parts[language]));
 }
 
-async function load(language: Language): Promise<void> {
-  for (const part of [FIRST, ...(isRestWanted ? [REST] : [])]) add(language, await part[language]());
-}
-
-function add(language: Language, { default: texts }: { default: Readonly<Record<string, object>> }): void {
-  for (const [name, area] of Object.entries(texts)) i18next.addResourceBundle(language, name, area, false, true);
+async function load(language: Language, names: readonly string[]): Promise<void> {
+  const found = await Promise.all(names.map((name) => fetchPart(language, name)));
+  for (const [name, area] of found.flatMap((texts) => Object.entries(texts))) i18next.addResourceBundle(language, name, area, false, true);
 }
 
 /** Change the language here and now; the profile keeps it for messages. */
 export async function chooseLanguage(language: Language): Promise<void> {
-  await loadPart(() => load(language));
+  let count: number;
+  do {
+    count = wanted.size;
+    await loadPart(() => load(language, [...wanted]));
+  } while (count !== wanted.size); // another page was opened meanwhile
   localStorage.setItem(KEY, language);
   await i18next.changeLanguage(language);
   document.documentElement.lang = language;

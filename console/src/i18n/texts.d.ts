@@ -1,10 +1,5 @@
-/** Areas in one language, which `texts.mjs` makes of `areas/`: all, but for those that the first page needs. */
-declare module "virtual:texts/*" {
-  const texts: Readonly<Record<string, Readonly<Record<string, string>>>>;
-  export default texts;
-}
-/** Those. */
-declare module "virtual:first/*" {
-  const texts: Readonly<Record<string, Readonly<Record<string, string>>>>;
-  export default texts;
+/** The areas of texts in one language each, by parts, which `texts.mjs` makes of `areas/`: a way to fetch each. */
+declare module "virtual:texts" {
+  type Texts = Readonly<Record<string, Readonly<Record<string, string>>>>;
+  export const parts: Readonly<Record<"zh" | "en", Readonly<Record<string, () => Promise<{ default: Texts }>>>>>;
 }
