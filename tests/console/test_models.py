@@ -74,7 +74,7 @@ def test_what_is_being_written_is_left_alone(visit):
 
 
 def test_models_are_compared_by_price(visit):
-    page = visit(language="en").page
+    page = visit(language="en", width=2560).page
     page.goto("/models?operation=text_to_video&provider=Nope")
     cards = page.get_by_role("listitem").filter(has=page.get_by_role("heading"))
     expect(cards.filter(has_text="5 s 720p ≈ ¥3.00")).to_have_count(1)  # the unknown provider filters nothing
@@ -84,6 +84,10 @@ def test_models_are_compared_by_price(visit):
     amounts = [float(one) for one in re.findall(r"≈ ¥([0-9.]+)", " ".join(cards.all_inner_texts()))]
     assert amounts == sorted(amounts)
     assert len(amounts) > 5
+    places = cards.evaluate_all("cards => cards.map((card) => card.getBoundingClientRect().toJSON())")
+    first = [one for one in places if one["y"] == places[0]["y"]]
+    assert len(first) == 4  # a wall shows more of them
+    assert first[-1]["right"] - first[0]["left"] > 1600
 
 
 def test_filters_that_leave_nothing_can_be_cleared(visit):

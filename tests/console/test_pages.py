@@ -9,7 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, Route, expect
 from tests.support.browser import PICTURES, Visitor
 from tests.support.load import wait_until
 from tests.support.pace import Pace
@@ -35,10 +35,24 @@ USABLE = """() => Boolean(document.querySelector("main h1")) && !document.queryS
 HEADER_PIXELS_MAX = 64
 """Of the frame's header, which stays in view: one row."""
 PICTURE_HEIGHT_MAX = 5000
+DATA = re.compile(r"/api/(?!auth/)|/openapi\.json|/assets/guide-[^/]*\.txt")
+"""What pages show, which comes after they do."""
+BUSY = {"error": {"code": "too_many_attempts", "message": "Slow down", "param": None}}
+WITHOUT_RING = """() => [...document.querySelectorAll("a, button, input, select, textarea, summary, video, [tabindex]")]
+    .filter((one) => one.checkVisibility() && !one.disabled && one.tabIndex >= 0)
+    .filter((one) => {
+        one.focus({ preventScroll: true });
+        const around = [one, one.parentElement, one.parentElement.parentElement].map((box) => getComputedStyle(box));
+        return document.activeElement !== one
+            || !around.some((style) => style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2);
+    })
+    .map((one) => one.outerHTML.slice(0, 120))"""
+"""What the keyboard reaches and does not show that it has; after a key was pressed."""
 SIDEWAYS = """() => [...document.querySelectorAll("[role=region]:has(> table)")]
     .filter((box) => box.checkVisibility() && box.scrollWidth > box.clientWidth)
     .map((box) => `${box.getAttribute("aria-label")} (${box.scrollWidth} of ${box.clientWidth} px)`)"""
 """Tables of which a part is out of sight: on a tablet that was what a request has cost."""
+WITHOUT_DATA = ("home",)
 NAME, KEY_NAME, PROMPT = PAYLOADS[0], PAYLOADS[1], PAYLOADS[6]
 
 
@@ -113,6 +127,8 @@ def look(visitor: Visitor, where: str, width: int, theme: str) -> Iterator[str]:
             yield f"{where}: one scrolls to see the whole of {table} at {pixels}"
         if header is not None and header > HEADER_PIXELS_MAX:
             yield f"{where}: its header has several rows at {pixels}"
+    page.keyboard.press("Tab")
+    yield from (f"{where}: no ring around {one}" for one in page.evaluate(WITHOUT_RING))
     yield from (f"{where}: {finding}" for finding in visitor.axe())
     height = page.evaluate("() => document.documentElement.scrollHeight")
     visitor.picture(f"pages/{where}", whole=height < PICTURE_HEIGHT_MAX)
@@ -169,6 +185,43 @@ def test_no_page_asks_one_thing_after_the_other_for_long(seats, platform, custom
         visitor.close()
 
 
+def test_every_page_shows_what_is_coming_and_once_why_it_does_not_come(seats, platform, customer):
+    """Its shape, then the reason and what to do; that there is no network; all of it by itself when there is."""
+    visitor = Visitor(seats, platform.url, language="en", cookies=customer.cookies)
+    visitor.expected += ["429: ", "ERR_INTERNET_DISCONNECTED"]
+    try:
+        for name, path in places(customer.ids).items():
+            if name not in WITHOUT_DATA:
+                lose_data(visitor, path)
+        assert visitor.complaints() == []
+    finally:
+        visitor.close()
+
+
+def lose_data(visitor: Visitor, path: str) -> None:
+    """A page whose data is late, refused and out of reach, one after the other."""
+    page, context = visitor.page, visitor.context
+    told = page.get_by_role("alert")
+    held: list[Route] = []
+    page.route(DATA, lambda one: held.append(one))  # noqa: PLW0108  # Playwright notes something at it
+    page.goto(path)
+    page.locator("main .animate-pulse").first.wait_for()
+    expect(told).to_have_count(0)
+    page.route(DATA, lambda one: one.fulfill(status=429, json=BUSY))
+    for one in held:
+        one.fulfill(status=429, json=BUSY)
+    expect(told).to_have_count(1)
+    expect(told).to_contain_text(re.compile("too many", re.IGNORECASE))
+    context.set_offline(True)
+    page.route(DATA, lambda one: one.abort("internetdisconnected"))
+    told.get_by_role("button", name="Try again").click()
+    expect(told).to_contain_text("There is no network")
+    page.unroute_all()
+    context.set_offline(False)
+    settled(page)
+    expect(told).to_have_count(0)
+
+
 def test_what_is_under_way_when_a_page_is_left_is_no_failure_and_what_is_refused_is_one(visit):
     visitor = visit()
     pace = Pace(visitor.page)
@@ -197,7 +250,7 @@ def test_pages_for_anybody_are_so_for_who_is_not_signed_in(language, theme, widt
     visitor = visit(language=language, theme=theme, width=width)
     for name, path in (("home", "/"), ("sign-in", "/sign-in"), ("none", "/keys/of/nobody/else")):
         visitor.page.goto(path)
-        visitor.page.locator("main, h1").first.wait_for()
+        visitor.page.locator("main h1").wait_for()
         assert list(look(visitor, f"guest-{name}-{language[:2]}-{theme}-{width}", width, theme)) == []
 
 

@@ -10,14 +10,6 @@ from tests.support.platform import Platform
 MOBILE = "13812340001"
 
 
-def test_a_new_number_signs_in_by_its_code_and_out_again(visit, platform):
-    visitor = visit()
-    sign_in(visitor, platform, MOBILE)
-    visitor.page.get_by_role("button", name="+8613812340001").click()
-    visitor.page.get_by_role("menuitem", name="退出登录").click()
-    visitor.page.get_by_role("link", name="登录").wait_for()
-
-
 def test_a_wrong_code_is_told_at_its_field_until_it_is_dead(visit):
     visitor = visit()
     visitor.expected.append("/api/auth/sessions")

@@ -45,7 +45,7 @@ function Guide({ source, chat }: { source: string; chat: string }) {
           {t("reference")} →
         </Link>
       </aside>
-      <article className="max-w-3xl min-w-0">
+      <article className="max-w-3xl min-w-0 min-[112rem]:max-w-5xl">
         {blocks.map((block, index) => (
           <BlockView key={index} block={block} />
         ))}

@@ -87,7 +87,7 @@ export function Page() {
           <Button onClick={clear}>{t("clear")}</Button>
         </Empty>
       )}
-      <ul className="grid gap-4 sm:grid-cols-2 xl:grid-cols-3">
+      <ul className="grid gap-4 sm:grid-cols-2 xl:grid-cols-3 min-[112rem]:grid-cols-4">
         {shown.map((model) => (
           <ModelCard key={model.llmid} model={model} />
         ))}

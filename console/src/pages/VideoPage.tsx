@@ -146,7 +146,7 @@ function Latest({ access, warnings, onReuse }: LatestProps) {
       {videos.isError && <LoadProblem error={videos.error} onRetry={() => void videos.refetch()} />}
       {videos.isPending && <Skeleton className="h-64 w-full" />}
       {videos.data?.length === 0 && <Empty title={t("empty")}>{t("emptyHint")}</Empty>}
-      <div className="grid gap-4 xl:grid-cols-2">
+      <div className="grid grid-cols-1 gap-4 xl:grid-cols-2 min-[112rem]:grid-cols-3">
         {videos.data?.map((video) => (
           <TaskCard key={video.id} access={access} video={video} warnings={warnings.get(video.id) ?? []} onReuse={() => onReuse(video)} />
         ))}

@@ -35,7 +35,7 @@ function Unloaded({ first }: { first: Trouble }) {
   }
 
   return (
-    <Empty title={t(trouble)}>
+    <Empty isPage title={t(trouble)}>
       <p role="alert" className="mb-4">
         {t(trouble === "offline" ? "offlineHint" : "outdatedHint")}
       </p>
@@ -50,7 +50,7 @@ export function NotFoundPage() {
   const t = useTexts("common");
   useTitle(t("notFound"));
   return (
-    <Empty title={t("notFound")}>
+    <Empty isPage title={t("notFound")}>
       <p className="mb-4">{t("notFoundHint")}</p>
       <ButtonLink to={paths.home()}>{t("toHome")}</ButtonLink>
     </Empty>

@@ -41,7 +41,7 @@ function Held({ waiting, to }: { waiting: NonNullable<ReturnType<typeof useWaiti
   const isOutdated = waiting.trouble === "outdated";
   return (
     <div role="alert" className="border-t border-line bg-warn-soft">
-      <div className="mx-auto flex w-full max-w-7xl flex-wrap items-center justify-between gap-2 px-4 py-2 text-sm">
+      <div className="mx-auto flex w-full max-w-frame flex-wrap items-center justify-between gap-2 px-4 py-2 text-sm">
         <p className="text-warn">
           <strong>{t(waiting.trouble)}</strong> {t(isOutdated ? "outdatedStay" : "offlineStay")}
         </p>

@@ -37,7 +37,7 @@ export function Shell() {
         {t("skip")}
       </a>
       <header className="print:hidden sticky top-0 z-30 border-b border-line bg-surface">
-        <div className="mx-auto flex min-h-14 w-full max-w-7xl flex-wrap items-center gap-x-2 gap-y-2 px-4 sm:gap-x-6">
+        <div className="mx-auto flex min-h-14 w-full max-w-frame flex-wrap items-center gap-x-2 gap-y-2 px-4 sm:gap-x-6">
           <Link to={paths.home()} className="flex items-center gap-2 font-semibold">
             <img src={mark} alt="" className="size-7" />
             {t("product")}
@@ -80,13 +80,13 @@ export function Shell() {
         <PageWait />
       </header>
       <Arrival at={content} />
-      <main ref={content} id="content" tabIndex={-1} className="mx-auto w-full max-w-7xl flex-1 px-4 py-8 outline-none">
+      <main ref={content} id="content" tabIndex={-1} className="mx-auto w-full max-w-frame flex-1 px-4 py-8 outline-none">
         <Suspense fallback={<Skeleton className="h-64 w-full" />}>
           <Outlet />
         </Suspense>
       </main>
       <footer className="print:hidden border-t border-line text-sm text-muted">
-        <div className="mx-auto flex w-full max-w-7xl flex-wrap items-center justify-between gap-x-6 gap-y-1 px-4 py-4">
+        <div className="mx-auto flex w-full max-w-frame flex-wrap items-center justify-between gap-x-6 gap-y-1 px-4 py-4">
           <p>{t("footer")}</p>
           <Link to={paths.reference()} className="py-1 hover:text-ink hover:underline">
             {t("reference")}

@@ -19,11 +19,18 @@ export function PageHead({ title, lead, actions }: { title: string; lead?: React
   );
 }
 
+interface EmptyProps {
+  title: string;
+  /** There is nothing else on the page, which it names. */
+  isPage?: boolean;
+  children?: ReactNode;
+}
+
 /** What is shown where there is nothing yet, and how to begin. */
-export function Empty({ title, children }: { title: string; children?: ReactNode }) {
+export function Empty({ title, isPage = false, children }: EmptyProps) {
   return (
     <div className="flex flex-col items-center gap-3 rounded-card border border-dashed border-line px-6 py-14 text-center">
-      <p className="font-medium">{title}</p>
+      {isPage ? <h1>{title}</h1> : <p className="font-medium">{title}</p>}
       {children && <div className="text-sm text-muted">{children}</div>}
     </div>
   );

@@ -10,6 +10,8 @@ interface Failed {
 }
 
 const FAULT = 500; // HTTP: from here on it is not about what was asked
+/** HTTP: about who asks, and how often. */
+const OF_THE_CALLER: ReadonlySet<number> = new Set([401, 403, 429]);
 let failed: readonly Failed[] = [];
 const listeners = new Set<() => void>();
 
@@ -26,7 +28,8 @@ function subscribe(listener: () => void): () => void {
 /** What would be said in the same words of anything else that is asked now; null where it is about this part alone. */
 export function sharedReason(error: unknown): string | null {
   if (error instanceof OfflineError) return "offline";
-  return error instanceof ApiError && error.status >= FAULT ? `${error.status} ${error.code}` : null;
+  if (!(error instanceof ApiError) || error.param !== null) return null;
+  return error.status >= FAULT || OF_THE_CALLER.has(error.status) ? `${error.status} ${error.code}` : null;
 }
 
 /** Whether this part tells of an error, and what has all that failed like it asked again. */

@@ -64,6 +64,7 @@ export function ChatSettings(props: ChatSettingsProps) {
 
 function ModelChoice({ offers, chosen, onChoose }: ChatSettingsProps) {
   const t = useTexts("chat");
+  const playground = useTexts("playground");
   const models = chosen.map((one) => one.model);
   const names = useNames();
   const options = offers.map((one) => [one.model, `${names.label(one.label)} · ${names.provider(one.provider)}`] as const);
@@ -74,7 +75,7 @@ function ModelChoice({ offers, chosen, onChoose }: ChatSettingsProps) {
         <div key={column} className="flex items-end gap-2">
           <div className="min-w-0 flex-1">
             <SelectField
-              label={t("modelNumber", { number: column + 1 })}
+              label={models.length > 1 ? t("modelNumber", { number: column + 1 }) : playground("model")}
               value={model}
               onChange={(event) => onChoose(models.with(column, event.target.value))}
               options={options}

@@ -52,7 +52,7 @@ export function ModelCard({ model }: { model: Model }) {
 /** Cards that are on their way. */
 export function CardsSkeleton() {
   return (
-    <div className="grid gap-4 sm:grid-cols-2 xl:grid-cols-3">
+    <div className="grid gap-4 sm:grid-cols-2 xl:grid-cols-3 min-[112rem]:grid-cols-4">
       {Array.from({ length: 6 }, (_, index) => (
         <Skeleton key={index} className="h-56 w-full" />
       ))}

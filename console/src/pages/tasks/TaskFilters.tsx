@@ -39,9 +39,9 @@ export function TaskFilters({ where, fault, models }: { where: TaskFilter; fault
         {choice("book", BOOKS.map((one) => [one, word(one)]))}
         {choice("model", names.map((one) => [one, one]))}
         {choice("operation", OPERATIONS.filter((one) => one !== "chat").map((one) => [one, word(one)]))}
-        {choice("key", [...(keys.data ?? [])].map(([id, key]) => [id, key.name]))}
         <DateField label={t("from")} problem={problem("from") || null} value={where.from ?? ""} onSettled={(from) => filters.change({ from })} />
         <DateField label={t("to")} problem={problem("to") || null} value={where.to ?? ""} onSettled={(to) => filters.change({ to })} />
+        {choice("key", [...(keys.data ?? [])].map(([id, key]) => [id, key.name]))}
       </div>
       {NAMES.some((name) => where[name] !== null) && (
         <Button tone="quiet" className="mt-2" onClick={() => filters.change(Object.fromEntries(NAMES.map((name) => [name, null])))}>
