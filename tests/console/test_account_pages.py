@@ -115,7 +115,7 @@ def ask_without_answer(visitor):
         page.goto(path)
         expect(page.get_by_role("alert")).to_have_count(1)
         expect(page.get_by_role("link", name="Download CSV")).to_have_count(0)
-        expect(page.get_by_text("No tasks like that")).to_have_count(0)
+        expect(page.get_by_text("No tasks found")).to_have_count(0)
 
 
 def create_key(page, name):
@@ -184,7 +184,7 @@ def test_a_key_is_changed_and_what_is_wrong_is_told_at_its_field(signed_in):
     limits = form.get_by_text("Limits (optional)")
     limits.click()  # what is wrong is unfolded, and has the focus
     form.get_by_role("button", name="Create API key").click()
-    expect(form.get_by_text("Write an amount such as 100")).to_be_visible()
+    expect(form.get_by_text("Enter an amount, such as 100")).to_be_visible()
     expect(form.get_by_label("Budget (CNY)")).to_be_focused()
     form.get_by_label("Budget (CNY)").fill("12.5")
     limits.click()
@@ -198,7 +198,7 @@ def test_a_key_is_changed_and_what_is_wrong_is_told_at_its_field(signed_in):
     expect(page.get_by_test_id("new-key")).to_be_visible()
     expect(page.get_by_label("Try it")).to_contain_text('"model": "kimi-k2.6"')
     page.unroute_all()
-    page.get_by_role("button", name="I have kept it; close").click()
+    page.get_by_role("button", name="I have saved it; close").click()
     expect(page.get_by_role("row").nth(1)).to_contain_text("¥0.00 of ¥12.50")
     page.get_by_role("button", name="Change Unnamed").click()
     form.get_by_label("Name").fill("nightly")

@@ -123,6 +123,8 @@ def test_models_answer_side_by_side_and_stop(signed_in):
         expect(page.get_by_text("Qwen3 Max does not take pictures")).to_be_visible()
         if way == "paste":
             page.get_by_role("button", name="Remove Picture 1").click()
+    sent = []
+    page.on("request", lambda one: sent.append(one.post_data or "") if one.url.endswith("/chat/completions") else None)
     page.get_by_role("button", name="Send").click()
     answers = page.get_by_role("article")
     expect(answers).to_have_count(2)
@@ -142,6 +144,7 @@ def test_models_answer_side_by_side_and_stop(signed_in):
     expect(answers.last.locator("footer")).to_contain_text(
         SPENT
     )  # the other one's provider makes all of it all the same
+    assert sorted("data:image/png;base64," in one for one in sent) == [False, True]  # who sees pictures gets it
     visitor.picture("chat-stopped")
 
 
@@ -161,6 +164,7 @@ def test_an_answer_that_breaks_off_says_so_and_one_that_fails_can_be_tried_again
     expect(answer.get_by_role("alert")).to_contain_text("中断")
     expect(answer.get_by_role("region", name="表格").get_by_role("cell")).to_have_text(["1", "2"])
     expect(answer.get_by_role("button", name="复制代码")).to_be_visible()
+    expect(answer.locator("pre .hljs-number")).to_have_text("1")
     page.unroute("**/v1/chat/completions")
     message.fill("再来")
     page.keyboard.press("Enter")

@@ -49,7 +49,7 @@ def test_a_code_to_scan_is_shown_and_its_order_is_closed(signed_in):
     expect(page.get_by_role("alert")).to_contain_text("at most two decimals")
     page.get_by_role("button", name="¥50", exact=True).click()
     expect(amount).to_have_value("50")
-    page.get_by_role("radio", name="Alipay By a QR code").check()
+    page.get_by_role("radio", name="Alipay QR code").check()
     page.get_by_role("button", name="Pay", exact=True).click()
     picture = page.get_by_alt_text("QR code of the payment")
     expect(picture).to_be_visible()

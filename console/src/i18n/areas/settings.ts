@@ -10,7 +10,7 @@ export const settings = area({
   languageHint: ["短信和页面都用这种语言。", "For text messages and for these pages."],
   languageNone: ["未选择", "Not chosen"],
   lowBalance: ["余额提醒（元）", "Low balance (CNY)"],
-  lowBalanceHint: ["正式账户低于这个金额时发短信提醒，留空则不提醒。", "A text message is sent when the live account falls below it; empty for none."],
+  lowBalanceHint: ["正式账户低于这个金额时发短信提醒，留空则不提醒。", "You get a text message when the live account falls below this; leave it empty for none."],
   lowBalanceWrong: ["请输入金额，例如 20。", "Enter an amount, such as 20."],
   unsaved: ["有未保存的修改", "Not saved yet"],
   saved: ["已保存", "Saved"],

@@ -34,7 +34,7 @@ export const shell = area({
   otherShow: ["查看", "Look"],
   otherGo: ["以 {{other}} 继续", "Go on as {{other}}"],
   offline: ["没有网络连接，或服务器没有应答。", "There is no network, or the server does not answer."],
-  offlineHint: ["请检查网络后重试。", "Look at your network, then try again."],
+  offlineHint: ["请检查网络后重试。", "Check your connection, then try again."],
   offlineStay: ["此页的内容都还在；网络恢复后会自动打开所选页面。", "All on this page is still there; the other one opens when the network is back."],
   outdated: ["网站已更新。", "The console has a new version."],
   outdatedHint: ["重新加载即可打开此页。", "Load it again to open this page."],

@@ -2,7 +2,7 @@ import { area } from "@/i18n/area";
 
 export const usage = area({
   title: ["用量", "Usage"],
-  lead: ["按扣费时间统计，日期为 UTC+8。", "By when it was charged, in days of UTC+8."],
+  lead: ["按扣费时间统计，日期为 UTC+8。", "Counted by the time of the charge; days are those of UTC+8."],
   filters: ["筛选", "Filters"],
   book: ["账本", "Book"],
   from: ["从", "From"],
@@ -12,7 +12,7 @@ export const usage = area({
   operation: ["能力类型", "Operation"],
   all: ["全部", "All"],
   reset: ["清除筛选", "Clear filters"],
-  wrongDays: ["开始日期晚于结束日期。", "It begins after it ends."],
+  wrongDays: ["开始日期晚于结束日期。", "The first day is after the last one."],
   wrongYear: ["请选择 1970 至 9998 年的日期。", "Choose a day of the years 1970 to 9998."],
   charge: ["扣费", "Charge"],
   requests: ["请求与任务", "Requests and videos"],
@@ -54,8 +54,8 @@ export const usage = area({
   overrun: ["超出上限的部分，由平台承担", "Above the ceiling, borne by the platform"],
   charged: ["实际扣费", "Charged"],
   uncollected: ["其中未能收取", "Not collected of it"],
-  checked: ["浏览器已重新计算，结果一致", "Computed again in this browser: it is the same"],
-  notChecked: ["浏览器重新计算的结果不一致，请联系我们", "Computed again in this browser it is not the same; tell us"],
+  checked: ["浏览器已重新计算，结果一致", "Computed again in this browser, with the same result"],
+  notChecked: ["浏览器重新计算的结果不一致，请联系我们", "This browser computes another result; please tell us"],
   priceVersion: ["价格版本", "Price version"],
   priceText: ["第 {{version}} 版（{{id}}），自 {{from}} 起", "version {{version}} ({{id}}), from {{from}}"],
   details: ["视频计价依据", "What the rates depend on"],
