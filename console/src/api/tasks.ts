@@ -27,6 +27,7 @@ const TASKS = "tasks";
 const FIRST_PAGE = 48;
 const NEXT_PAGE = 200;
 const POLL_MS = 2_500;
+const POLL_SOON_MS = 700; // somebody has asked for the end, and looks
 
 /** Whether nothing comes any more. */
 export const isFinal = (task: Pick<Task, "state">): boolean => task.state !== "queued" && task.state !== "running";
@@ -54,12 +55,18 @@ export function useTasks(where: TaskFilter) {
   });
 }
 
+/** When a task is asked for again. */
+function pollOf(task: Pick<Task, "state" | "is_cancel_requested"> | undefined): number | false {
+  if (!task || isFinal(task)) return false;
+  return task.is_cancel_requested ? POLL_SOON_MS : POLL_MS;
+}
+
 /** One task; asked again until it has ended. */
 export function useTask(id: string) {
   return useQuery({
     queryKey: [TASKS, "one", id],
     queryFn: () => call(() => api.GET("/api/tasks/{task_id}", { params: { path: { task_id: id } } })),
-    refetchInterval: (query) => (query.state.data && !isFinal(query.state.data) ? POLL_MS : false),
+    refetchInterval: (query) => pollOf(query.state.data),
   });
 }
 

@@ -92,3 +92,11 @@ it("another customer's keys are not touched", async () => {
   await tab.revokeKeys("cus_2");
   expect(removed()).toEqual(["key_2"]);
 });
+
+it.each([["zh", "体验区"], ["en", "Playground"]])("in %s a key is called %s", async (language, name) => {
+  vi.doMock("i18next", () => ({ default: { language } }));
+  const { tab } = await openTab();
+  await tab.playgroundKey(ACCESS);
+  expect(post.mock.calls[0]?.[1]).toMatchObject({ body: { name } });
+  vi.doUnmock("i18next");
+});

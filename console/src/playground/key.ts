@@ -4,6 +4,7 @@
  * its customer signs out in any of them.
  */
 
+import i18next from "i18next";
 import { useSyncExternalStore } from "react";
 import { api, call } from "@/api/client";
 import { ApiError } from "@/api/errors";
@@ -27,7 +28,9 @@ export interface PlaygroundKey extends Access {
   isReplacement: boolean;
 }
 
-const NAME = "Playground";
+/** What its keys are called in the customer's lists: by the language in which they were made. */
+const NAMES = { zh: "体验区", en: "Playground" } as const;
+const OUR_NAMES: readonly string[] = Object.values(NAMES);
 const LIFE_MS = 8 * 3_600_000;
 const SPARE_MS = 60_000;
 const ANSWER_MS = 80; // other tabs of this browser answer at once, or are asleep
@@ -116,7 +119,7 @@ async function find(access: Access): Promise<PlaygroundKey> {
 
 async function make(access: Access, isReplacement: boolean): Promise<PlaygroundKey> {
   const expiresAt = new Date(Date.now() + LIFE_MS).toISOString();
-  const body = { name: NAME, book: access.book, expires_at: expiresAt };
+  const body = { name: NAMES[i18next.language === "zh" ? "zh" : "en"], book: access.book, expires_at: expiresAt };
   const create = () => call(() => api.POST("/api/keys", { body }));
   const made = await create().catch(async (error: unknown) => {
     if (!(error instanceof ApiError && error.code === "too_many_keys")) throw error;
@@ -150,7 +153,7 @@ async function revokeOld(): Promise<void> {
   do {
     const query: { limit: number; after?: string } = after === null ? { limit: PAGE } : { limit: PAGE, after };
     const page = await call(() => api.GET("/api/keys", { params: { query } }));
-    await revoke(page.data.filter((one) => one.name === NAME && one.state === "expired").map((one) => one.id));
+    await revoke(page.data.filter((one) => OUR_NAMES.includes(one.name) && one.state === "expired").map((one) => one.id));
     after = page.next;
   } while (after !== null);
 }
