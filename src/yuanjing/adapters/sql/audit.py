@@ -176,8 +176,8 @@ class SqlAudit:
     def _lock(self, streams: Sequence[int]) -> dict[int, AuditHead]:
         """The heads of these streams that there are; before the first event of all they are made.
 
-        They are looked for once more also where another process has made them after the first look, or its rows would be
-        taken for a stream whose head is lost.
+        They are looked for once more also where another process has made them after the first look, or its rows would
+        be taken for a stream whose head is lost.
         """
         statement = _SOME_HEADS[self._work.dialect]
         found = self._work.locked(statement, streams=streams)
