@@ -1,4 +1,4 @@
-"""A worker that is killed or stopped at any moment loses its task within the time of a claim, and for good (goal V2)."""
+"""A worker that is killed or stopped at any moment loses its task within the time of a claim, for good (goal V2)."""
 
 import asyncio
 from collections import Counter
