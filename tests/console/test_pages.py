@@ -36,9 +36,9 @@ HEADER_PIXELS_MAX = 64
 """Of the frame's header, which stays in view: one row."""
 PICTURE_HEIGHT_MAX = 5000
 SIDEWAYS = """() => [...document.querySelectorAll("[role=region]:has(> table)")]
-    .filter((box) => box.checkVisibility() && box.scrollWidth > box.clientWidth)
+    .filter((box) => box.checkVisibility() && box.scrollWidth > box.clientWidth + 1)
     .map((box) => `${box.getAttribute("aria-label")} (${box.scrollWidth} of ${box.clientWidth} px)`)"""
-"""Tables of which a part is out of sight: on a tablet that was what a request has cost."""
+"""Tables of which a part is out of sight: on a tablet that was what a request has cost. One pixel is a rounded width."""
 NAME, KEY_NAME, PROMPT = PAYLOADS[0], PAYLOADS[1], PAYLOADS[6]
 
 

@@ -20,13 +20,13 @@ GRANT = "0.2"
 
 
 @contextlib.contextmanager
-def started(folder: Path) -> Iterator[Platform]:
+def started(folder: Path, **more: str) -> Iterator[Platform]:
     """Two gateway processes; each new customer has little money; the sandbox answers at once; clean at its end."""
     settings = {
         "YUANJING_WELCOME_TEST_GRANT": GRANT,
         "YUANJING_SANDBOX_TIME_SCALE": "0",
     }
-    with Platform(folder / "var", workers=2, **settings) as platform:
+    with Platform(folder / "var", workers=2, **(settings | more)) as platform:
         yield platform
         assert platform.stop() == 0
         assert platform.verify() == []
@@ -164,9 +164,10 @@ def change_prices_and_channels(platform: Platform) -> None:
 
 
 @pytest.mark.soak
-def test_every_bill_is_made_again_and_what_is_held_is_free_five_seconds_after_the_last(tmp_path):
-    """Goal L15: under prices that change, chats and videos, with the leases' times as they are set."""
-    with started(tmp_path) as platform:
+@pytest.mark.parametrize("idle_seconds", [3, 30])
+def test_every_bill_is_made_again_and_what_is_held_is_free_once_leases_are_idle(tmp_path, idle_seconds: int):
+    """Goal L15, under prices that change, chats and videos: nothing is held 2 s after the time that leases are kept."""
+    with started(tmp_path, YUANJING_LEASE_IDLE_SECONDS=str(idle_seconds)) as platform:
         customer = platform.new_customer("+8613900000007")
         platform.run("customer", "grant", customer, "10000", "--test")
         key = platform.new_key(customer)
@@ -180,8 +181,7 @@ def test_every_bill_is_made_again_and_what_is_held_is_free_five_seconds_after_th
                 wait_until(lambda seen=seen: load.total > seen + 300, 60)
             assert {str(api.ended(task, 60)["status"]) for task in tasks} == {"SUCCEEDED"}
             load.end()
-        seconds = wait_until(lambda: balance(platform, key)["held"] == 0, 30)
-        assert seconds <= 5, seconds
+        assert wait_until(lambda: balance(platform, key)["held"] == 0, 60) <= idle_seconds + 2
         usages, report = platform.usages(), platform.run("verify")
         assert len({usage["price_id"] for usage in usages.values()}) > 5
         assert len(usages) > 1500

@@ -99,7 +99,7 @@ class Pace:
                 one.continue_()
             held.clear()
         for one in held:
-            one.abort()
+            one.abort("aborted")  # by us, as by who leaves the page; nothing has failed
         self._page.unroute_all(behavior="ignoreErrors")
         return count
 

@@ -43,6 +43,7 @@ class Platform:
         self.is_cold = is_cold
         self.data = data
         own = {"YUANJING_DATA": str(data), "YUANJING_PORT": "0", "YUANJING_SANDBOX_PORT": "0"}
+        own["YUANJING_LEASE_IDLE_SECONDS"] = "3"  # tests wait until all of it is back
         own["YUANJING_OVERLOAD_LAG_SECONDS"] = "5"  # many tests at once make a machine late, and are no load of one
         self.environment = {"PATH": os.environ["PATH"], "YUANJING_WORKERS": str(workers)} | own | settings  # noqa: TID251  # for child processes
         self.command = [sys.executable, "-m", "yuanjing"]

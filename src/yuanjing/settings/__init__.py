@@ -148,7 +148,7 @@ class Settings(
     """The most that one gateway process leases of one customer, in CNY."""
     lease_ttl_seconds: Annotated[int, Field(ge=10, le=86_400)] = 900
     """After this time a lease that nobody renews or returns is released; longer than any request lasts."""
-    lease_idle_seconds: Seconds = 3.0
+    lease_idle_seconds: Seconds = 30.0
     """A lease without requests for this time is returned."""
     lease_wait_seconds: Seconds = 2.0
     """The longest that a request waits for money that another process is asked to return. It is answered in well under
