@@ -60,7 +60,7 @@ class Round:
 def test_twice_the_capacity_is_served_as_one_and_the_rest_is_told(tmp_path):
     """The capacity is measured again before each overload, since other work on the machine moves it."""
     with Provider() as provider:
-        platform = Platform(tmp_path / "p")
+        platform = Platform(tmp_path / "p", YUANJING_OVERLOAD_LAG_SECONDS="0.025")
         platform.set_up()
         platform.add_channel(provider, "a")
         with platform, apart(platform, provider):
