@@ -57,7 +57,7 @@ class GatewayOptions:
     idempotency_answer_bytes_max: int = 1024 * 1024
     idempotency_answers_bytes_max: int = 64 * 1024 * 1024
     exchanges_max: int = 4096
-    overload_lag_seconds: float = 0.1
+    overload_lag_seconds: float = 0.25
     overload_exchanges_min: int = 64
     connections_max: int = 16_384
     pipeline_pause_depth: int = 16

@@ -224,7 +224,7 @@ class Settings(
     """A client's idle connection is closed after this time; parts of a second count as a whole one."""
     exchanges_max: Count = 4096
     """Chat requests in work in one gateway process; more are answered 503."""
-    overload_lag_seconds: Seconds = 0.1
+    overload_lag_seconds: Seconds = 0.25
     """While its event loop is this late, look after look, a gateway process lets fewer requests in: others get 503."""
     overload_exchanges_min: Count = 64
     """So many requests in work it lets in even then."""
