@@ -30,9 +30,10 @@ from bench.processes import (
 )
 from bench.report import Row
 from bench.rivals import RIVALS, require, start_upstream
-from bench.yuanjing import start_yuanjing
+from bench.yuanjing import start_crowd, start_yuanjing
 
-TARGETS = ("direct", *RIVALS, "yuanjing")
+OURS = {"yuanjing": start_yuanjing, "crowd": start_crowd}
+TARGETS = ("direct", *RIVALS, *OURS)
 SCENARIOS = {
     "plain": "plain: 32 connections, 600-byte answers",
     "streams": "streams: 32 connections, 64 chunks sent at once",
@@ -104,7 +105,7 @@ class Bench:
     def _wrk(self, scenario: str, name: str, target: Running, dialect: str, path: str) -> Row:
         is_stream = scenario == "streams"
         body = chat_body(dialect, is_stream=is_stream)
-        script = write_script(self.folder, body, request_headers(target.api_key))
+        script = write_script(self.folder, body, request_headers(target.api_key), target.crowd)
         connections = 1 if scenario == "single" else CONNECTIONS
         seconds = max(1, self.settings.seconds // 2) if scenario == "single" else self.settings.seconds
         url = target.url + path
@@ -240,7 +241,7 @@ def _run(bench: Bench) -> list[str]:
                 if name == "direct":
                     bench.measure(upstream)
                     continue
-                starter = start_yuanjing if name == "yuanjing" else RIVALS[name]
+                starter = (OURS | RIVALS)[name]
                 with contextlib.closing(starter(bench.gateway_core, upstream.url, folder)) as target:
                     bench.measure(target)
             except (BenchError, OSError, subprocess.SubprocessError) as error:

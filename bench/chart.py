@@ -7,6 +7,7 @@ from bench.report import Row
 
 _SCENARIOS = (("plain", "Plain answers, requests/s"), ("streams", "Streams of 64 chunks, requests/s"))
 _OURS = "yuanjing"
+_NOT_SHOWN = ("direct", "crowd")
 _WIDTH, _NAME_WIDTH, _VALUE_WIDTH = 760, 150, 80
 _BAR, _STEP, _TITLE, _EDGE = 18, 26, 40, 16
 _STYLE = (
@@ -17,7 +18,7 @@ _STYLE = (
 
 
 def chart(rows: Sequence[Row], facts: dict[str, str]) -> str:
-    """Draw plain requests and streams of every target but `direct`, as SVG with date and machine.
+    """Draw plain requests and streams of every target but `direct` and the crowd, as SVG with date and machine.
 
     Raises:
         ValueError: a scenario has no figures, or one with errors, which would show what was not measured.
@@ -25,7 +26,7 @@ def chart(rows: Sequence[Row], facts: dict[str, str]) -> str:
     parts: list[str] = []
     y = _EDGE
     for scenario, title in _SCENARIOS:
-        chosen = [row for row in rows if row.scenario == scenario and row.target != "direct"]
+        chosen = [row for row in rows if row.scenario == scenario and not row.target.startswith(_NOT_SHOWN)]
         if not chosen or any(row.errors for row in chosen):
             raise ValueError(f"{scenario}: no figures, or errors")
         parts.append(f'<text class="title" x="{_EDGE}" y="{y + _BAR}">{title}</text>')

@@ -6,6 +6,7 @@ wrk looks at status codes only, so one answer is read in full before and after e
 import contextlib
 import json
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -95,11 +96,30 @@ def probe(target: Running, dialect: str, path: str, *, is_stream: bool) -> None:
         raise BenchError(f"{target.name} {path} answered {answer.status}: {body[-300:]!r}")
 
 
-def write_script(folder: Path, body: bytes, headers: dict[str, str]) -> Path:
+CROWD_SCRIPT = """
+local requests = {}
+function init(args)
+  for n, key in ipairs(keys) do
+    wrk.headers["authorization"] = "Bearer " .. key
+    requests[n] = wrk.format()
+  end
+end
+function request()
+  local tenth = math.floor(#requests / 10)
+  if math.random() < 0.9 then return requests[math.random(tenth)] end
+  return requests[math.random(tenth + 1, #requests)]
+end
+"""
+"""Many keys: of ten requests nine are of the first tenth of them."""
+
+
+def write_script(folder: Path, body: bytes, headers: dict[str, str], crowd: Sequence[str] = ()) -> Path:
     """Write wrk's Lua script; JSON's string escapes are Lua's for the plain ASCII that is used here."""
     lines = [f"wrk.headers[{json.dumps(name)}] = {json.dumps(value)}" for name, value in headers.items()]
     script = folder / "wrk.lua"
     lines += ['wrk.method = "POST"', f"wrk.body = {json.dumps(body.decode('ascii'))}"]
+    if crowd:
+        lines += [f"local keys = {{{', '.join(json.dumps(key) for key in crowd)}}}", CROWD_SCRIPT]
     script.write_text("\n".join(lines) + RESULT_SCRIPT)
     return script
 

@@ -31,6 +31,7 @@ class Running:
         url: Scheme, host and port.
         gateway_pids: The processes whose CPU and memory count.
         api_key: Bearer token to send, "" for none.
+        crowd: Bearer tokens to send instead; nine of ten requests carry one of the first tenth.
         paths: Dialect to path of its chat completions.
         close: Ends every process of the service.
         settle: Waits until the service has done what the last run left to do; returns for how many requests that was.
@@ -40,6 +41,7 @@ class Running:
     url: str
     gateway_pids: tuple[int, ...]
     api_key: str = ""
+    crowd: tuple[str, ...] = ()
     paths: tuple[tuple[str, str], ...] = (("openai", "/v1/chat/completions"),)
     close: Callable[[], None]
     settle: Callable[[], int] = field(default=lambda: 0)

@@ -20,6 +20,7 @@ MOBILE = "13800000000"
 CREDIT_CNY = "1000000"
 _PATHS = (("openai", "/v1/chat/completions"), ("llmage", "/llmage/v1/chat/completions"))
 _COMMAND_SECONDS = 60
+_CROWD_SECONDS = 300
 _SETTLE_SECONDS = 60.0
 _POLL_SECONDS = 0.2
 _UNPOSTED = re.compile(r"^yuanjing_spool_rows\{[^}]*\} (\S+)$", re.MULTILINE)
@@ -27,8 +28,18 @@ _UNPOSTED = re.compile(r"^yuanjing_spool_rows\{[^}]*\} (\S+)$", re.MULTILINE)
 
 def start_yuanjing(core: int, upstream_url: str, data_dir: Path) -> Running:
     """Start gateway (pinned to `core`) and worker, a customer, money, a key and a channel."""
+    return _start(core, upstream_url, data_dir, "yuanjing", has_crowd=False)
+
+
+def start_crowd(core: int, upstream_url: str, data_dir: Path) -> Running:
+    """The same with a million keys in its database, a thousand of which call."""
+    return _start(core, upstream_url, data_dir, "crowd", has_crowd=True)
+
+
+def _start(core: int, upstream_url: str, data_dir: Path, name: str, *, has_crowd: bool) -> Running:
     worker_core = min(os.sched_getaffinity(0) - {core})
     _run(data_dir, "migrate")
+    crowd = _gather(data_dir) if has_crowd else ()
     _run(data_dir, "offer", "import")
     customer = _run(data_dir, "customer", "create", "--mobile", MOBILE, "--json")["customer"]["id"]
     _run(data_dir, "customer", "grant", customer, CREDIT_CNY, "--json")
@@ -54,10 +65,11 @@ def start_yuanjing(core: int, upstream_url: str, data_dir: Path) -> Running:
         close()
         raise
     return Running(
-        name="yuanjing",
+        name=name,
         url=url,
         gateway_pids=family(gateway.pid),
         api_key=key,
+        crowd=crowd,
         paths=_PATHS,
         close=close,
         settle=lambda: _post_all(url),
@@ -89,6 +101,14 @@ def unposted(url: str) -> int:
     if not told:
         raise BenchError(f"{url}/metrics does not tell how many usage records are unposted")
     return int(sum(float(one) for one in told))
+
+
+def _gather(data_dir: Path) -> tuple[str, ...]:
+    command = [sys.executable, "-m", "bench.crowd", str(data_dir)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=_CROWD_SECONDS, check=False)
+    if done.returncode:
+        raise BenchError(f"the crowd could not be made: {done.stderr.strip()[-500:]}")
+    return tuple(json.loads(done.stdout))
 
 
 def _command(data_dir: Path) -> list[str]:

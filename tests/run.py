@@ -1,8 +1,8 @@
 """Runs the checks and the tests: `.venv/bin/python tests/run.py all | check | soak`; the Makefile calls it.
 
-One line for each step with its time; the output of a step only if it failed. The checks run two at a time, the tests
-alone and last. It ends with the counts of all tests, and with exit code 1 if anything failed, if no test ran, or if a
-test was skipped in CI without being in `SKIPS_ALLOWED_IN_CI`.
+One line for each step with its time; the output of a step only if it failed. The checks run two at a time, then the
+tests of rules beside those of pages, then all other tests alone. It ends with the counts of all tests, and with exit
+code 1 if anything failed, if no test ran, or if a test was skipped in CI without being in `SKIPS_ALLOWED_IN_CI`.
 
 A few tests that fail among many others are run once more, alone: what passes then is unsteady, which is told with the
 output of its failure, and listed at the end (docs/decisions/0018-unsteady-tests.md).
@@ -300,12 +300,13 @@ def run_all(runner: Runner) -> None:
     data = {"COVERAGE_FILE": str(runner.folder / "coverage")}
     measured = {**data, "COVERAGE_PROCESS_START": str(ROOT / "tests" / "coverage_domain.toml")}
     longest = _TESTS_SECONDS
-    runner.run(pytest_step("rules", runner.folder, *parallel, *RULES, seconds_max=longest, environment=measured))
+    rules = pytest_step("rules", runner.folder, *parallel, *RULES, seconds_max=longest, environment=measured)
+    pages = ("-m", "not soak", "-n", "2", "--dist", "loadfile", PAGES)
+    # the one only computes, the other often waits
+    runner.run_pairs([rules, pytest_step("pages", runner.folder, *pages, seconds_max=longest, is_run_again=True)])
     report_coverage(runner, data, "src/yuanjing/domain/", DOMAIN_FLOOR)
     apart = [f"--ignore={folder}" for folder in (*RULES, PAGES)]
     runner.run(pytest_step("tests", runner.folder, *parallel, *apart, seconds_max=longest, is_run_again=True))
-    pages = ("-n", "2", "--dist", "loadfile", PAGES)
-    runner.run(pytest_step("pages", runner.folder, "-m", "not soak", *pages, seconds_max=longest, is_run_again=True))
 
 
 def report_coverage(runner: Runner, data: Mapping[str, str], prefix: str, floor: float) -> None:

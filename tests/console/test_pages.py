@@ -49,9 +49,9 @@ WITHOUT_RING = """() => [...document.querySelectorAll("a, button, input, select,
     .map((one) => one.outerHTML.slice(0, 120))"""
 """What the keyboard reaches and does not show that it has; after a key was pressed."""
 SIDEWAYS = """() => [...document.querySelectorAll("[role=region]:has(> table)")]
-    .filter((box) => box.checkVisibility() && box.scrollWidth > box.clientWidth)
+    .filter((box) => box.checkVisibility() && box.scrollWidth > box.clientWidth + 1)
     .map((box) => `${box.getAttribute("aria-label")} (${box.scrollWidth} of ${box.clientWidth} px)`)"""
-"""Tables of which a part is out of sight: on a tablet that was what a request has cost."""
+"""Tables of which a part is out of sight: on a tablet that was what a request has cost. A pixel is a rounded width."""
 WITHOUT_DATA = ("home",)
 NAME, KEY_NAME, PROMPT = PAYLOADS[0], PAYLOADS[1], PAYLOADS[6]
 

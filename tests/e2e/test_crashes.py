@@ -7,9 +7,9 @@ from decimal import Decimal
 import httpx2
 import pytest
 from tests.support.leases import Stream, lines_to_each, quantiles, request_bytes, say
-from tests.support.load import Load, balance, wait_until
+from tests.support.load import Load, ask, balance, wait_until
 from tests.support.platform import Platform
-from tests.support.postgres import PostgresServer
+from tests.support.postgres import PostgresServer, full_disk
 from tests.support.video_api import VideoApi
 
 START = Decimal(100)
@@ -68,6 +68,41 @@ def test_the_database_goes_away_and_comes_back_under_load(tmp_path, postgres: Po
         assert load.broken == []
         assert set(platform.children("")) == pids, "a process ended because the database was away"
         check_books(platform, load)
+        assert platform.stop() == 0
+        assert platform.verify() == []
+        check_no_bug(platform)
+
+
+@pytest.mark.soak
+def test_a_full_disk_of_the_database_refuses_and_charges_nothing(
+    tmp_path, postgres: PostgresServer, postgres_empty_url
+):
+    """What is leased is still spent, and nothing else; with room again all goes on by itself."""
+    database = postgres_empty_url.rpartition("?")[0].rpartition("/")[2]
+    with Platform(tmp_path / "var", workers=2, YUANJING_DATABASE_URL=postgres_empty_url) as platform:
+        pids = set(platform.children(""))
+        with Load(platform, clients=4, pause_seconds=0.02) as load, VideoApi(platform) as api:
+            wait_until(lambda: load.total > 40, 30)
+            poor = platform.new_key(platform.new_customer("+8613900000011"))
+            with full_disk(postgres, database):
+                refused = [
+                    ask(platform, poor),
+                    api.http.post("/v1/videos", json={"model": "viduq3-pro", "prompt": "cat", "seconds": "1"}),
+                ]
+                for answer in refused:
+                    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1"), answer.text
+                assert refused[1].json()["error"]["code"] == "store_unavailable"
+                wait_until(lambda: "its disk is full" in platform.errors(), 20)
+            wait_until(lambda: ask(platform, poor).status_code == httpx2.codes.OK, 20, pause=0.2)
+            seen = len(load.whole)
+            wait_until(lambda: len(load.whole) > seen + 40, 40)
+        assert set(load.statuses) <= {200, 503}, load.refused
+        assert load.broken == []
+        assert set(platform.children("")) == pids
+        wait_until(lambda: balance(platform, poor)["held"] == 0, 20)
+        assert START - balance(platform, poor)["available"] < 1, "only the answer that was given"
+        posted = platform.usages()
+        assert len({usage["customer_id"] for usage in posted.values()}) == 2
         assert platform.stop() == 0
         assert platform.verify() == []
         check_no_bug(platform)

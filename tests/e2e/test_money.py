@@ -13,19 +13,20 @@ import httpx2
 import pytest
 from tests.support.load import MODEL, Load, ask, balance, chat_body, spend_until_refused, wait_until
 from tests.support.platform import Platform
+from tests.support.video_api import VideoApi
 
 pytestmark = pytest.mark.timeout(300)
 GRANT = "0.2"
 
 
 @contextlib.contextmanager
-def started(folder: Path) -> Iterator[Platform]:
+def started(folder: Path, **more: str) -> Iterator[Platform]:
     """Two gateway processes; each new customer has little money; the sandbox answers at once; clean at its end."""
     settings = {
         "YUANJING_WELCOME_TEST_GRANT": GRANT,
         "YUANJING_SANDBOX_TIME_SCALE": "0",
     }
-    with Platform(folder / "var", workers=2, **settings) as platform:
+    with Platform(folder / "var", workers=2, **(settings | more)) as platform:
         yield platform
         assert platform.stop() == 0
         assert platform.verify() == []
@@ -160,6 +161,33 @@ def change_prices_and_channels(platform: Platform) -> None:
     assert {usage_id: Decimal(posted[usage_id]["charge"]) for usage_id in load.whole} == load.whole
     assert {usage["channel_id"] for usage in posted.values()} == {sandbox["id"], added["id"]}
     assert next(iter(posted.values()))["channel_id"] == added["id"]
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("idle_seconds", [3, 30])
+def test_every_bill_is_made_again_and_what_is_held_is_free_once_leases_are_idle(tmp_path, idle_seconds: int):
+    """Goal L15, under prices that change, chats and videos: nothing is held 2 s after the time that leases are kept."""
+    with started(tmp_path, YUANJING_LEASE_IDLE_SECONDS=str(idle_seconds)) as platform:
+        customer = platform.new_customer("+8613900000007")
+        platform.run("customer", "grant", customer, "10000", "--test")
+        key = platform.new_key(customer)
+        with VideoApi(platform, key) as api, Load(platform, clients=8, key=key) as load:
+            tasks = []
+            for number in range(1, 6):
+                seen = load.total
+                platform.run("price", "set", MODEL, "--tier", f"{number}/{number}.5", "--source", "a test")
+                body = {"model": "viduq3-pro", "prompt": f"cat {number}", "seconds": "1"}
+                tasks.append(api.http.post("/v1/videos", json=body).json()["id"])
+                wait_until(lambda seen=seen: load.total > seen + 300, 60)
+            assert {str(api.ended(task, 60)["status"]) for task in tasks} == {"SUCCEEDED"}
+            load.end()
+        assert wait_until(lambda: balance(platform, key)["held"] == 0, 60) <= idle_seconds + 2
+        usages, report = platform.usages(), platform.run("verify")
+        assert len({usage["price_id"] for usage in usages.values()}) > 5
+        assert len(usages) > 1500
+        assert usages.keys() >= load.whole.keys()
+        assert report["checked"]["usage"] == len(usages)
+        assert report["breaches"] == []
 
 
 def test_metrics_show_all_processes(platform):

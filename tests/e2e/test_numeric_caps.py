@@ -1,9 +1,11 @@
 """Numbers and shapes that would cost much are refused at once and leave no memory behind (goal S13)."""
 
+import base64
 import json
 import random
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from tests.support.load import wait_until
 from tests.support.matrix import SETTINGS, Page, World
 from tests.support.matrix_rules import RULES
 from tests.support.platform import Platform
+from tests.support.video_api import picture
 
 pytestmark = pytest.mark.timeout(300)
 TRIES = 5
@@ -25,11 +28,15 @@ GROWTH_BYTES_MAX = 20 * 2**20
 HUGE = (0, -1, 2**31, 2**63, 2**64, 10**400, 1.5, 1e308, True, "1", [], {})
 DEEP = 10_000
 CHAT, LLMAGE_CHAT = "/v1/chat/completions", "/llmage/v1/chat/completions"
-VIDEO_PATHS = ("/llmage/video", "/llmage/v1/video/generations", "/llmage/v1/video/quotes", "/v1/videos")
+VIDEO = "/llmage/video"
+VIDEO_PATHS = (VIDEO, "/llmage/v1/video/generations", "/llmage/v1/video/quotes", "/v1/videos")
 EDGES = (-(2**63), -(2**31), -2, 0, 1, 2, 5, 2**15, 2**31 - 1, 2**31, 2**53 + 1, 2**63 - 1)
 PICTURE_BYTES = 20 * 2**20
 PEAK_BYTES_MAX = 6 * PICTURE_BYTES
 """While one request with such a picture is in work: its text, what is read of it, and what goes to the provider."""
+AT_ONCE = 16
+PEAK_BYTES_EACH_MAX = 5 * PICTURE_BYTES // 2
+"""Likewise of many at once: in Base64 it is 4/3 of that, and for a moment it is there twice."""
 LEFT_BYTES_MAX = 2 * PICTURE_BYTES
 """That the process keeps after many of them, for the next ones."""
 
@@ -228,17 +235,23 @@ def forget_peak(platform: Platform) -> None:
     Path(f"/proc/{gateway}/clear_refs").write_text("5", encoding="ascii")
 
 
-@pytest.mark.parametrize("path", [CHAT, LLMAGE_CHAT, "/llmage/video"])
-def test_large_pictures_take_bounded_memory(world: World, path: str):
-    """Many of 20 MiB, one after the other: taken or refused, and memory goes back to where it was, nearly."""
-    client = world.bearer[world.me.test_key]
-    text = "data:image/png;base64," + "A" * (PICTURE_BYTES * 4 // 3)
-    if path == "/llmage/video":
+def with_picture(path: str) -> str:
+    """A body with one picture of 20 MiB in it."""
+    data = picture()
+    text = "data:image/jpeg;base64," + base64.b64encode(data + bytes(PICTURE_BYTES - len(data))).decode()
+    if path == VIDEO:
         body: dict[str, Any] = {"llmid": "7y7kfYM0Xasizyi37WvAZ", "prompt": "x", "image1_file": text}
     else:
         part = {"type": "image_url", "image_url": {"url": text}}
         body = dict(RULES["POST", CHAT].body or {}) | {"messages": [{"role": "user", "content": [part]}]}
-    content = json.dumps(body)
+    return json.dumps(body)
+
+
+@pytest.mark.parametrize("path", [CHAT, LLMAGE_CHAT, VIDEO])
+def test_large_pictures_take_bounded_memory(world: World, path: str):
+    """Many of 20 MiB, one after the other: taken or refused, and memory goes back to where it was, nearly."""
+    client = world.bearer[world.me.test_key]
+    content = with_picture(path)
     client.post(path, content=content, headers={"content-type": "application/json"})
     before = settled_memory(world.platform)
     forget_peak(world.platform)
@@ -247,3 +260,31 @@ def test_large_pictures_take_bounded_memory(world: World, path: str):
         assert answer.status_code < 500, answer.text[:200]
     assert peak(world.platform) - before < PEAK_BYTES_MAX
     assert settled_memory(world.platform) - before < LEFT_BYTES_MAX
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("path", [CHAT, LLMAGE_CHAT, VIDEO])
+def test_sixteen_large_pictures_at_once_take_bounded_memory(world: World, path: str):
+    """Each is answered as one that is alone, and charged if it was taken."""
+    content = with_picture(path).encode()
+    headers = {"content-type": "application/json", "authorization": f"Bearer {world.me.test_key}"}
+    world.platform.run("customer", "grant", world.me.id, "1000", "--test")
+    before = settled_memory(world.platform)
+    forget_peak(world.platform)
+
+    def post(_: int) -> httpx2.Response:
+        return httpx2.post(world.platform.url + path, content=content, headers=headers, timeout=120, trust_env=False)
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        answers = list(pool.map(post, range(AT_ONCE)))
+    assert {answer.status_code for answer in answers} == {200}, {answer.text[:200] for answer in answers}
+    assert peak(world.platform) - before < AT_ONCE * PEAK_BYTES_EACH_MAX
+    assert settled_memory(world.platform) - before < 2 * LEFT_BYTES_MAX
+    if path == VIDEO:
+        wait_until(lambda: all(task["status"] in ENDED for task in tasks(world)), 120, pause=0.5)
+        made = {task["taskid"] for task in tasks(world) if task["status"] == "SUCCEEDED"}
+        assert {answer.json()["taskid"] for answer in answers} <= made
+    else:
+        ids = {answer.headers["x-yuanjing-usage-id"] for answer in answers}
+        assert len(ids) == AT_ONCE
+        wait_until(lambda: ids <= world.platform.usages("--customer", world.me.id).keys(), 30, pause=0.5)

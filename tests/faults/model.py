@@ -21,6 +21,10 @@ OPTIONS: Mapping[str, float | str] = {
     "answer_bytes_max": 1024 * 1024,
 }
 """The limits of the gateway before which the table is played: those of production, in small."""
+PATIENT: Mapping[str, float | str] = OPTIONS | {
+    name: 10 * limit for name, limit in OPTIONS.items() if isinstance(limit, float)
+}
+"""The limits where nothing is to be waited for, so that a busy machine is not taken for a slow provider."""
 WELL, FAILED, SHUT = "as before", "one failure", "shut"
 """What is thought of the channel afterwards."""
 

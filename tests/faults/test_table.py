@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from decimal import Decimal
 
 import pytest
-from tests.faults.model import FAILED, OPTIONS, SHUT, WELL, Fault, Outcome, Play, bill
+from tests.faults.model import FAILED, OPTIONS, PATIENT, SHUT, WELL, Fault, Outcome, Play, bill
 from tests.faults.page import OTHERS, PAGE, ROOT, TABLE, faults_page
 from tests.support.rawclient import LLMAGE, OPENAI, Answer, chat_body, post
 from tests.support.rig import Rig, rig, wait_for
@@ -68,7 +68,8 @@ def run(fault: Fault, play: Play, dialect: str, *, has_other: bool) -> None:
             provider.address = fault.address(stack)
         upstreams = [provider, RawUpstream([forever(other)])] if has_other else [provider]
         limits = {"connections_max": 1} if fault.is_busy else {}
-        r = stack.enter_context(rig(upstreams=upstreams, **limits, **(OPTIONS | fault.options)))  # type: ignore[arg-type]
+        options = (OPTIONS if outcome.seconds else PATIENT) | fault.options
+        r = stack.enter_context(rig(upstreams=upstreams, **limits, **options))  # type: ignore[arg-type]
         if fault.host:
             r.channel().pool.host = fault.host
         if fault.is_busy:

@@ -186,3 +186,15 @@ def test_only_streams_tell_how_long_a_first_byte_takes():
             assert ask(client, stream=is_stream).status == 200
             begun.append(r.channel(1).capacity.first_bytes)
     assert begun == [0, 1, 1]
+
+
+def test_who_is_held_back_for_a_slow_client_takes_no_place_of_what_the_provider_can_bear():
+    one = Channel()
+    one.serve(0.1, busy=200, windows=3)
+    most = one.serve(1.0, busy=200)
+    assert most < 200
+    one.capacity.fit(1, held=500)
+    assert one.capacity.most == most + 500
+    set_by_operator = Channel(limits=ChannelLimits(concurrency=100))
+    set_by_operator.capacity.fit(1, held=500)
+    assert set_by_operator.capacity.most == 100

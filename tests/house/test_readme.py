@@ -89,6 +89,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         "YUANJING_SANDBOX_PORT": "0",
         "YUANJING_WORKERS": "1",
         "YUANJING_MACHINE": "readme",
+        "YUANJING_LEASE_IDLE_SECONDS": "3",
     }
     log = folder / "log"
     with log.open("wb") as output:

@@ -18,6 +18,8 @@ from yuanjing.usecases.keys import create_key
 RICH, POOR = 8, 3
 BUDGETS = ("0.02", "0.3")
 RICH_START, POOR_START, TOPUP = parse_amount("100000"), parse_amount("0.02"), parse_amount("0.003")
+CREDENTIAL = "sandbox-key"
+"""For the channels; a provider's key is as secret as a customer's."""
 _BOOK = Book.LIVE
 _NO_LIMITS = """
 [[provider]]
@@ -97,7 +99,7 @@ async def set_up(house: Services, chat_url: str, video_url: str) -> Accounts:
     }
     for provider, address in addresses.items():
         draft = ChannelDraft(provider_id=provider, book=_BOOK, base_url=address)
-        await add_channel(store, clock, house.box, draft, credential="sandbox-key")
+        await add_channel(store, clock, house.box, draft, credential=CREDENTIAL)
     made = Accounts()
     for number in range(RICH):
         made.rich.append(await _new_customer(house, number, RICH_START))

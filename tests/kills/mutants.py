@@ -108,6 +108,17 @@ MUTANTS: Mapping[str, Mutant] = {
         plan=_CHATS,
         finding=r"op-\d+ was answered by .+ and is charged \[\(.+\), \(.+\)\]$",
     ),
+    "logs a secret": Mutant(
+        changes=[
+            Change(
+                file="bootstrap/gateway.py",
+                old='self._log.info("gateway ready")',
+                new='self._log.warning("gateway ready", words=self._services.pepper.hex())',
+            ),
+        ],
+        plan=_VIDEOS,
+        finding="the log of (east|west) tells (ab){32} in: ",
+    ),
 }
 
 

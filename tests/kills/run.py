@@ -8,18 +8,19 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import uvloop
-from tests.kills.accounts import POOR_START, RICH_START, TOPUP, Accounts, open_house, set_up, top_up
+from tests.kills.accounts import CREDENTIAL, POOR_START, RICH_START, TOPUP, Accounts, open_house, set_up, top_up
 from tests.kills.books import Books
 from tests.kills.client import Load, Seen
 from tests.kills.fates import Fates
 from tests.kills.machines import Machine
 from tests.kills.reader import Reader, postgres_reader, sqlite_reader
 from tests.kills.videos import SeenVideos, VideoLoad
+from tests.support.leaks import Secrets
 from tests.support.postgres import PostgresServer
 
 from yuanjing.bootstrap.services import Services
@@ -124,13 +125,25 @@ async def _play(plan: Plan, stage: _Stage, stack: contextlib.ExitStack, reader: 
     outcome.wrong += books.wrong
     outcome.figures |= books.figures
     checked = time.monotonic()
-    outcome.wrong += [f"verify: {breach}" for breach in machines[0].run("verify")["breaches"]]  # type: ignore[union-attr]
+    for one in machines:  # each has a spool of its own
+        outcome.wrong += [f"verify in {one.name}: {breach}" for breach in one.run("verify")["breaches"]]  # type: ignore[union-attr]
     outcome.wrong += [f"{one.name} ended with {code}" for one in machines if (code := one.stop())]
     outcome.wrong += [line for one in machines for line in one.log().splitlines() if "Traceback" in line]
+    outcome.wrong += told_secrets(machines, accounts)
     outcome.figures["fenced"] = sum(one.log().count(_FENCED) for one in machines)
     times = {"start": ready - began, "load": loaded - ready, "quiet": quiet - loaded, "check": checked - quiet}
     times["verify and stop"] = time.monotonic() - checked
     outcome.figures["seconds"] = {name: round(seconds, 1) for name, seconds in times.items()}
+
+
+def told_secrets(machines: Sequence[Machine], accounts: Accounts) -> list[str]:
+    """The lines of the logs, those of the killed included, that tell a secret which a machine was given or has made."""
+    secrets = Secrets()
+    secrets.note(CREDENTIAL, *(key.decode() for key in [*accounts.keys, *accounts.scarce]))
+    for one in machines:
+        secrets.note_settings(one.environment)
+        secrets.note_folder(one.data)
+    return [f"the log of {one.name} tells {line}" for one in machines for line in secrets.found_in(one.log())]
 
 
 async def _under_fire(

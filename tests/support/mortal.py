@@ -1,4 +1,7 @@
-"""Parts of a worker that die at a chosen moment, as with `kill -9`: what they were about to do never happens."""
+"""Parts of a worker that die at a chosen moment, as with `kill -9`: what they were about to do never happens.
+
+Or they sleep from then on, as with `SIGSTOP`: what they were about to do happens when they wake.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -37,6 +40,24 @@ class Fate:
             await self.be_dead()
 
 
+class Sleep(Fate):
+    """The moment is not the last: the worker knows of nothing that happens until `wake`, and then goes on."""
+
+    def __init__(self, sleeps_at: int) -> None:
+        super().__init__(sleeps_at)
+        self._woken = asyncio.Event()
+
+    def is_now(self) -> bool:
+        return not self._woken.is_set() and super().is_now()
+
+    def wake(self) -> None:
+        self.is_dead = False
+        self._woken.set()
+
+    async def be_dead(self) -> None:
+        await self._woken.wait()
+
+
 class MortalStore:
     """A store as one worker sees it: it may die before each commit that changes tasks, and after it."""
 
@@ -66,7 +87,7 @@ class MortalStore:
             result = await self._store.write(watched)
         except _DiedError:
             await self._fate.be_dead()
-            raise
+            return await self.write(work)  # it only slept
         if has_changed:
             await self._fate.pass_moment()
         return result

@@ -17,7 +17,7 @@ READY_SECONDS = 30.0
 STOP_SECONDS = 40.0
 
 
-def _children(parent: int) -> dict[int, list[str]]:
+def children_of(parent: int) -> dict[int, list[str]]:
     """The command lines of a process's children by their pids."""
     found: dict[int, list[str]] = {}
     for folder in Path("/proc").iterdir():
@@ -43,6 +43,7 @@ class Platform:
         self.is_cold = is_cold
         self.data = data
         own = {"YUANJING_DATA": str(data), "YUANJING_PORT": "0", "YUANJING_SANDBOX_PORT": "0"}
+        own["YUANJING_LEASE_IDLE_SECONDS"] = "3"  # tests wait until all of it is back
         own["YUANJING_OVERLOAD_LAG_SECONDS"] = "5"  # many tests at once make a machine late, and are no load of one
         self.environment = {"PATH": os.environ["PATH"], "YUANJING_WORKERS": str(workers)} | own | settings  # noqa: TID251  # for child processes
         self.command = [sys.executable, "-m", "yuanjing"]
@@ -118,12 +119,12 @@ class Platform:
 
     def children(self, role: str) -> list[int]:
         """The pids of the processes out of the forker whose command line names the role; all for an empty one."""
-        forked = [child for pid in self.forkers() for child in _children(pid).items()]
+        forked = [child for pid in self.forkers() for child in children_of(pid).items()]
         return [pid for pid, line in forked if not role or role in line]
 
     def forkers(self) -> list[int]:
         """The pid of the forker, in a list that is empty when there is none."""
-        return [pid for pid, line in _children(self.process.pid).items() if "yuanjing.bootstrap.forker" in line]
+        return [pid for pid, line in children_of(self.process.pid).items() if "yuanjing.bootstrap.forker" in line]
 
     def run(self, *arguments: str, stdin: str = "") -> dict[str, object]:
         """A command of the CLI, as its JSON document."""

@@ -9,7 +9,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Generator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -129,6 +130,20 @@ class PostgresServer:
         ready, _, _ = select.select([self._guard.stdout], [], [], WAIT_SECONDS)
         answer = self._guard.stdout.readline().strip() if ready else "no answer"
         assert answer == "done", f"PostgreSQL's guard: {command}: {answer or 'ended'}"
+
+
+@contextmanager
+def full_disk(server: PostgresServer, database: str, *, is_at_commit: bool = False) -> Generator[None]:
+    """Whatever changes an account ends with 53100, as where a file cannot grow; by the statement, or by its commit."""
+    raises = "BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'; END"
+    server.sql(f"CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$ {raises} $$", database)
+    when = "DEFERRABLE INITIALLY DEFERRED" if is_at_commit else "NOT DEFERRABLE"
+    on = f"AFTER INSERT OR UPDATE ON accounts {when} FOR EACH ROW EXECUTE FUNCTION no_room()"
+    server.sql(f"CREATE CONSTRAINT TRIGGER no_room {on}", database)
+    try:
+        yield
+    finally:
+        server.sql("DROP FUNCTION no_room CASCADE", database)
 
 
 def memory_folder() -> Path | None:

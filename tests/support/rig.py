@@ -75,6 +75,7 @@ class Rig:
             "draining": gateway.draining,
             "reserved": sum(p.reserved for p in gateway.purses._purses.values()),
             "in flight": sum(c.in_flight for c in gateway.directory.channels.values()),
+            "held": sum(abs(c.held) for c in gateway.directory.channels.values()),
             "money made or lost": held - gateway.purses.leased_nanos - charged,
             "balance": FIRST_BALANCE - held - sum(self.bank.balance.values()),
             "broken connections kept": sum(

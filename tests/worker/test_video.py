@@ -7,8 +7,9 @@ from tests.support.video import LIMITS, OFFER, failure, video_world
 from yuanjing.adapters.memory import MemoryStore
 from yuanjing.adapters.memory.video_upstream import MemoryPace, MemoryVideoUpstream
 from yuanjing.domain.tasks import FailureKind, TaskState
-from yuanjing.domain.videos import TaskStep
+from yuanjing.domain.videos import TaskStep, VideoTask
 from yuanjing.kit.clock import ManualClock
+from yuanjing.ports.store import Tx
 from yuanjing.worker.video.calls import ref_of
 
 
@@ -185,6 +186,27 @@ async def test_a_hint_brings_the_end_forward(world):
     await world.store.write(lambda tx: tx.tasks.hasten("ch_1", task.upstream_task_id, world.clock.unix()))
     await world.settle()
     assert world.upstream.calls["query"] == before + 1
+
+
+async def test_a_clock_that_was_an_hour_ahead_keeps_nobody_waiting(world):
+    """A worker of such a machine has asked once, and put the task off by its own clock."""
+    worker = world.start()
+    task_id = await world.submit("a cat sandbox:long-queue=100")
+    await world.in_step(TaskStep.POLLING, task_id)
+    await worker.stop()
+    ahead = world.clock.unix() + 3600
+
+    def put_off(tx: Tx) -> None:
+        (claimed,) = tx.tasks.claim("w2", [TaskStep.POLLING], at=ahead, until=ahead + 30, limit=1)
+        assert isinstance(claimed, VideoTask)
+        assert claimed.claim is not None
+        tx.tasks.postpone("w2", {task_id: (claimed.claim.token, ahead)})
+
+    await world.store.write(put_off)
+    worker = world.start()
+    assert (await world.ended(task_id, seconds=200)).state is TaskState.SUCCEEDED
+    assert worker.counters.brought_forward == 1
+    await world.check_money(1)
 
 
 async def test_many_tasks_are_asked_for_together(world):

@@ -2,10 +2,15 @@
 
 import asyncio
 import signal
+import socket
 from collections.abc import Callable
+from functools import partial
 from types import FrameType
+from typing import cast
 
 import uvicorn
+
+from yuanjing.bootstrap.accepting import Acceptor, Served
 
 
 class HttpServer(uvicorn.Server):
@@ -20,6 +25,16 @@ class HttpServer(uvicorn.Server):
         self._loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn's, but that the listening sockets have acceptors of ours."""
+        await super().startup(sockets=[])
+
+        make = cast("Callable[..., Served]", self.config.http_protocol_class)  # as uvicorn itself makes them
+        made = partial(make, config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
+        for one in sockets or []:
+            acceptor = Acceptor(one, made, backlog=self.config.backlog)
+            self.servers.append(cast("asyncio.Server", acceptor))  # uvicorn closes them and waits, no more
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A signal: it may have interrupted anything, so what follows from it waits for the loop's next turn."""

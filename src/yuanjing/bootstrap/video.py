@@ -158,6 +158,7 @@ def _options(settings: Settings) -> VideoOptions:
         polls_max=settings.video_polls_max,
         copies_max=settings.video_copies_max,
         wait_seconds=settings.video_wait_seconds,
+        ahead_seconds_max=settings.video_ahead_seconds_max,
         retry_seconds_max=settings.video_retry_seconds_max,
         avoid_seconds=settings.video_avoid_seconds,
         call_seconds=settings.video_call_seconds,

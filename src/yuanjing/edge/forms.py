@@ -84,14 +84,12 @@ def _content_length(request: Request) -> int:
 
 
 async def _whole_body(request: Request, bytes_max: int) -> bytes:
-    parts: list[bytes] = []
-    size = 0
+    body = bytearray()
     async for chunk in request.stream():
-        size += len(chunk)
-        if size > bytes_max:
+        body += chunk
+        if len(body) > bytes_max:
             raise TooLargeError("The request", f"{bytes_max} bytes")
-        parts.append(chunk)
-    return b"".join(parts)
+    return bytes(body)
 
 
 async def _without_files(media_type: str, body: bytes, options: FormOptions) -> Fields:

@@ -61,9 +61,13 @@ class ChannelCapacity:
         self.has_minute = limits.requests_per_minute is not None or limits.tokens_per_minute is not None
         self.fit(1)
 
-    def fit(self, processes: int) -> None:
-        """What one of so many processes may have under way."""
-        most = int(min(self._adaptive, _ANY_NUMBER))
+    def fit(self, processes: int, held: int = 0) -> None:
+        """What one of so many processes may have under way.
+
+        Those that are held back for clients who do not read are no work of the provider's now: they count for what the
+        operator has set, but take no place from others in what the provider can bear.
+        """
+        most = int(min(self._adaptive + held, _ANY_NUMBER))
         if self._limits.concurrency is not None:
             most = min(most, share_of(self._limits.concurrency, processes))
         self.most = most

@@ -26,7 +26,8 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 class ChannelState:
     """One channel in this process: its connections and how it has been doing.
 
-    `head` is everything of a request's head up to the value of `content-length`.
+    `head` is everything of a request's head up to the value of `content-length`; `held` counts those of the requests in
+    flight whose provider we hold back, since their clients do not read.
     """
 
     id: str
@@ -42,6 +43,7 @@ class ChannelState:
     capacity: ChannelCapacity
     attempts: int = 0
     in_flight: int = 0
+    held: int = 0
 
     @property
     def ended(self) -> int:

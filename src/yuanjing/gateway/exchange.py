@@ -255,13 +255,13 @@ class Exchange(RoutedConversation):
 
     def pause(self) -> None:
         """The client reads too slowly: hold the provider back."""
-        self._is_paused = True
+        self._hold_back(is_paused=True)
         if self._attempt is not None and self._attempt.connection is not None:
             self._attempt.connection.pause_reading()
 
     def resume(self) -> None:
         """The client has caught up."""
-        self._is_paused = False
+        self._hold_back(is_paused=False)
         self._heard_at = self._services.now()
         if self._attempt is not None and self._attempt.connection is not None:
             self._attempt.connection.resume_reading()

@@ -66,7 +66,7 @@ class GatewayOptions:
     heartbeat_fresh_seconds: float = 5.0
     signal_poll_seconds: float = 0.1
     refuse_seconds: float = 0.25
-    lease_idle_seconds: float = 3.0
+    lease_idle_seconds: float = 30.0
     lease_wait_seconds: float = 2.0
     key_cache_size: int = 100_000
     key_cache_seconds: float = 30.0

@@ -27,6 +27,9 @@ from yuanjing.gateway.upstream import Spawn
 _PAUSES_FIRST, _PAUSES_GROW, _PAUSES_LONGEST = 64, 1.5, 8
 """Parts of `lease_wait_seconds`: the pauses between two calls while others are asked, and how they grow; a signal that
 money has come ends a pause at once."""
+_CEILINGS = 8
+"""A lease that a request has to wait for is so many of its ceilings: a customer who asks now and then would else miss
+by what the request before has cost, each time."""
 _AHEAD = 4
 """A lease that is asked ahead of need is so many times the recent spending, about eight seconds of it: with two, a
 hundred busy customers would have the ledger asked fifty times a second."""
@@ -210,6 +213,7 @@ class Purses:
     async def _acquire(self, purse: Purse, wish: int) -> Refill | None:
         """Ask for a wish, or ahead of need if there is none (0); None if nobody answers, which all waiters know."""
         waiting = sum(w.ceiling_nanos for w in purse.waiters)
+        several = _CEILINGS * purse.waiters[0].ceiling_nanos if wish else 0
         self._counters.lease_calls += 1
         was_recalled, purse.is_recalled = purse.is_recalled, False
         purse.is_asking = True
@@ -219,7 +223,7 @@ class Purses:
                 purse.key,
                 hold_id=purse.hold_id,
                 needed_nanos=max(1, wish),
-                recent_nanos=max(purse.spent if wish else _AHEAD * purse.spent, waiting - purse.free, 0),
+                recent_nanos=max(purse.spent if wish else _AHEAD * purse.spent, max(waiting, several) - purse.free, 0),
                 asked=purse.asked if wish else None,
             )
             is_answered = True

@@ -35,7 +35,7 @@ from yuanjing.gateway.loops import Log, Loops
 from yuanjing.gateway.options import GatewayOptions
 from yuanjing.gateway.purse import Purses
 from yuanjing.gateway.settlement import Settled, Spooler
-from yuanjing.gateway.shedding import Shedder
+from yuanjing.gateway.shedding import LOOK_SECONDS, Shedder
 from yuanjing.kit.clock import Clock
 from yuanjing.kit.ids import usage_id
 from yuanjing.ports.spool import SpoolWriter
@@ -91,6 +91,8 @@ class GatewayParts:
 
 
 _TOLD_MAX = 10_000
+_LAG_FADES = 0.998
+"""What is told of the longest lag is half of it after some ten seconds."""
 _NO_DIGEST = bytes(32)
 
 
@@ -133,7 +135,7 @@ class Gateway:
         self._loops = Loops(parts.log, on_fenced=self._fenced, on_ended=parts.on_broken)
         self._trusted: tuple[Network, ...] = tuple(ipaddress.ip_network(n, strict=False) for n in parts.trusted_proxies)
         self._beat_at = -float("inf")
-        self._ticked_at = self._purses_ticked_at = self.now()
+        self._looked_at = self._purses_ticked_at = self.now()
         self._is_draining = False
         self._is_stopping = False
         self._told: dict[tuple[str, str], float] = {}
@@ -285,9 +287,10 @@ class Gateway:
         await self._reload()
         await self._parts.node.signals()
         options = self.options
-        self._ticked_at = self._purses_ticked_at = self.now()
+        self._looked_at = self._purses_ticked_at = self.now()
         self._loops.start("heartbeat", options.heartbeat_seconds, self._beat)
         self._loops.start("signals", options.signal_poll_seconds, self._poll_signals)
+        self._loops.start("overload", LOOK_SECONDS, self._look_at_lag)
         self._loops.start("exchanges", options.tick_seconds, self._tick_exchanges)
         self._loops.start("purses", options.tick_seconds, self._tick_purses)
         self._loops.start("channels", options.tick_seconds, self._tick_channels)
@@ -371,19 +374,18 @@ class Gateway:
             self._log.info("channel opened", channel=channel_id)
 
     async def _tick_exchanges(self) -> None:
-        seconds = self.options.tick_seconds
         now = self.now()
-        lag, self._ticked_at = now - self._ticked_at - seconds, now
-        self.counters.loop_lag_seconds_max = max(self.counters.loop_lag_seconds_max * 0.98, lag)
-        self._shed(lag)
         self._for_each_exchange(lambda exchange: exchange.tick(now))
         is_full = self._spool_is_full and not self._spool_is_broken
         if is_full is not self._spool_was_full:
             self._spool_was_full = is_full
             self._log.warning("the spool is full" if is_full else "the spool has room again", rows=self.spooler.depth)
 
-    def _shed(self, lag_seconds: float) -> None:
-        """More requests have come than can be served, or have stopped to come."""
+    async def _look_at_lag(self) -> None:
+        """How late the loop is: more requests have come than can be served, or have stopped to come."""
+        now = self.now()
+        lag_seconds, self._looked_at = now - self._looked_at - LOOK_SECONDS, now
+        self.counters.loop_lag_seconds_max = max(self.counters.loop_lag_seconds_max * _LAG_FADES, lag_seconds)
         was_shedding = self.shedder.is_shedding
         self.shedder.look(lag_seconds, len(self.exchanges))
         if self.shedder.is_shedding and not was_shedding:
@@ -400,12 +402,12 @@ class Gateway:
         now = self.now()
         for channel in self.directory.channels.values():
             channel.pool.close_idle(self.options.upstream_idle_seconds)
-            channel.capacity.look(channel.in_flight, now)
+            channel.capacity.look(channel.in_flight - channel.held, now)
         self._fit_channels()
 
     def _fit_channels(self) -> None:
         for channel in self.directory.channels.values():
-            channel.capacity.fit(self.processes)
+            channel.capacity.fit(self.processes, channel.held)
 
     # what must not happen
 

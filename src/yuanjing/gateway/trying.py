@@ -147,6 +147,7 @@ class RoutedConversation(ChargedConversation):
         answer = OpenAIAnswer(context) if self.dialect is _OPENAI else LlmageAnswer(context)
         attempt = self._attempt = Attempt(self, route, answer, dispatch.options, is_stream=request.is_stream)
         channel.in_flight += 1
+        channel.held += self._is_paused
         self._channel = channel
         self.state = State.SENT
         now = self._heard_at = self._tried_at = dispatch.now()
@@ -207,6 +208,13 @@ class RoutedConversation(ChargedConversation):
         channel, self._channel = self._channel, None
         if channel is not None:
             channel.in_flight -= 1
+            channel.held -= self._is_paused
+
+    def _hold_back(self, *, is_paused: bool) -> None:
+        """Whether the provider is to wait for the client."""
+        if self._channel is not None:
+            self._channel.held += is_paused - self._is_paused
+        self._is_paused = is_paused
 
     def _channel_id(self) -> str | None:
         return self._attempt.route.channel.id if self._attempt is not None else None

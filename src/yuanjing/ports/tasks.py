@@ -145,6 +145,13 @@ class TaskTable(Protocol):
         """A hint has come in: let the task be polled from `at` on; whether there is such a task in `polling`."""
         ...
 
+    def bring_forward(self, at: float, *, after: float) -> int:
+        """Let unclaimed tasks under way that are to be looked at after `after` be due at `at`; how many.
+
+        No task is put off so long: such a time was written by a clock that was ahead.
+        """
+        ...
+
     def request_cancel(self, task_id: str, at: float) -> bool:
         """Mark that its customer wants it ended, and let it be looked at now; False if it has ended or is not there."""
         ...

@@ -148,7 +148,7 @@ class Settings(
     """The most that one gateway process leases of one customer, in CNY."""
     lease_ttl_seconds: Annotated[int, Field(ge=10, le=86_400)] = 900
     """After this time a lease that nobody renews or returns is released; longer than any request lasts."""
-    lease_idle_seconds: Seconds = 3.0
+    lease_idle_seconds: Seconds = 30.0
     """A lease without requests for this time is returned."""
     lease_wait_seconds: Seconds = 2.0
     """The longest that a request waits for money that another process is asked to return. It is answered in well under
@@ -225,7 +225,7 @@ class Settings(
     exchanges_max: Count = 4096
     """Chat requests in work in one gateway process; more are answered 503."""
     overload_lag_seconds: Seconds = 0.25
-    """While its event loop is again and again so late a gateway process lets fewer requests in: others get 503."""
+    """While its event loop is this late, look after look, a gateway process lets fewer requests in: others get 503."""
     overload_exchanges_min: Count = 64
     """So many requests in work it lets in even then."""
     connections_max: Count = 16_384

@@ -32,6 +32,9 @@ class EngineSettings(BaseModel):
     """The longest that one call to a video provider may take."""
     video_wait_seconds: Seconds = 14_400.0
     """A video task that no channel took for this time, whatever refused it, has failed; nothing is charged."""
+    video_ahead_seconds_max: Annotated[float, Field(ge=60)] = 900.0
+    """A video task that is to be looked at later than in this time was put off by a clock that was ahead, and is looked
+    at within a minute; it must be above any `poll_max_seconds` of a provider."""
     video_retry_seconds_max: Seconds = 60.0
     """The longest pause between two attempts to have a task taken, unless the provider asks for a longer one."""
     video_avoid_seconds: Seconds = 30.0

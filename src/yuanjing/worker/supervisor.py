@@ -10,9 +10,11 @@ from yuanjing.ports.artifacts import StorageUnavailableError
 from yuanjing.worker.counters import WorkerCounters
 
 _BACKOFF_FIRST_SECONDS = 0.2
+_TURN_SECONDS = 0.005
+"""The pause where more is waiting: on SQLite, where one process writes at a time, others get their turn."""
 
 Pass = Callable[[], Awaitable[bool]]
-"""One pass of a loop; True if more work is waiting, so that the next pass follows at once."""
+"""One pass of a loop; True if more work is waiting, so that the next pass follows after a very short pause."""
 
 
 class Logger(Protocol):
@@ -78,7 +80,7 @@ class Supervisor:
             if failures:
                 await _wait(stop, min(_BACKOFF_FIRST_SECONDS * 2 ** min(failures - 1, 16), self._backoff_max_seconds))
             elif is_more:
-                await asyncio.sleep(0)
+                await asyncio.sleep(_TURN_SECONDS)
             else:
                 await (_wait(stop, pause_seconds) if bell is None else bell.wait(stop, pause_seconds))
 

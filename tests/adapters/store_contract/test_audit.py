@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.util import await_only
 from tests.support.audit import KEY, event, found_in, write_events
 
 from yuanjing.adapters.sql import StoreOptions, alone, open_store
+from yuanjing.adapters.sql.work import Work
 from yuanjing.domain.audit import STREAMS, Action, AuditEvent, AuditHead, AuditRow, is_sealed
 from yuanjing.domain.errors import NotFoundError
 from yuanjing.kit.clock import ManualClock
@@ -151,6 +153,24 @@ async def test_many_who_record_at_once_make_whole_chains(sql_store: Store, other
             group.create_task(write(n))
     assert len(await sql_store.read(lambda tx: tx.audit.list(AuditFilter(limit=999)))) == 180
     assert (await found_in(sql_store)).told == []
+
+
+@pytest.mark.parametrize("sql_url", ["postgres"], indirect=True)
+async def test_heads_that_another_has_just_made_are_found(
+    sql_store: Store, other_store: Store, monkeypatch: pytest.MonkeyPatch
+):
+    """The first two events of all at once, the one between two looks of the other; SQLite has one writer at a time."""
+    first = Work.first
+
+    def late(work: Work, statement: sa.Executable, **params: object) -> sa.Row[Any] | None:
+        monkeypatch.setattr(Work, "first", first)
+        await_only(other_store.write(lambda tx: tx.audit.append(event(3))))
+        return first(work, statement, **params)
+
+    monkeypatch.setattr(Work, "first", late)
+    await sql_store.write(lambda tx: tx.audit.append(event(3)))
+    assert (await found_in(sql_store)).told == []
+    assert len(await sql_store.read(lambda tx: tx.audit.list(AuditFilter(limit=9)))) == 2
 
 
 async def test_a_store_with_a_key_seals_with_it(sql_url: str):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.util import await_only
 from tests.adapters.store_contract.builders import TEST, grant, pay
-from tests.support.postgres import PostgresServer
+from tests.support.postgres import PostgresServer, full_disk
 
 from yuanjing.adapters.sql import StoreOptions, current, open_store
 from yuanjing.domain.errors import StoreUnavailableError
@@ -145,6 +145,22 @@ async def test_a_deadlock_is_repeated(postgres_url: str):
     balances = await store.read(lambda tx: tx.ledger.account_balances(TEST))
     assert [balances[f"customer:cus_{name}:available"] for name in ("a", "b", "aa", "bb")] == [8, 8, 2, 2]
     assert store.counters.retries == 1
+    await store.close()
+
+
+@pytest.mark.parametrize(("is_at_commit", "said"), [(False, "its disk is full"), (True, "during a commit")])
+async def test_a_full_disk_is_unavailable_and_loses_nothing(
+    postgres: PostgresServer, postgres_url: str, *, is_at_commit: bool, said: str
+):
+    """PostgreSQL's own error, from a trigger: 53100 where a table or an index cannot grow."""
+    database = postgres_url.rpartition("?")[0].rpartition("/")[2]
+    store = await open_store(postgres_url)
+    with full_disk(postgres, database, is_at_commit=is_at_commit):
+        with pytest.raises(StoreUnavailableError, match=said):
+            await store.write(_grant)
+        assert (await store.read(lambda tx: tx.ledger.balances(TEST, "cus_a"))).available_nanos == 0
+    assert (store.counters.failures, store.counters.retries) == (1, 0)
+    assert await store.write(_grant) == [True]
     await store.close()
 
 

@@ -2,7 +2,9 @@ import asyncio
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pysqlite3
@@ -100,6 +102,33 @@ async def test_a_file_locked_for_long_is_unavailable_and_then_works_again(sqlite
     locker.close()
     assert await store.write(lambda tx: tx.ledger.post([grant()])) == [True]
     await store.close()
+
+
+async def test_who_writes_gets_its_turn_beside_a_process_that_always_writes(sqlite_url: str):
+    store = await open_store(sqlite_url, options=FAST)
+    has_ended = threading.Event()
+
+    def write_without_end() -> None:
+        conn = pysqlite3.connect(database_path(parse_url(sqlite_url)), isolation_level=None, timeout=5)
+        while not has_ended.is_set():
+            conn.execute("BEGIN IMMEDIATE")
+            time.sleep(0.25)
+            conn.execute("COMMIT")
+            time.sleep(0.005)
+        conn.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        busy = pool.submit(write_without_end)
+        try:
+            began = time.monotonic()
+            for n in range(4):
+                await store.write(lambda tx, n=n: tx.ledger.post([grant(cause=f"turn:{n}")]))
+            took = time.monotonic() - began
+        finally:
+            has_ended.set()
+        busy.result()
+    await store.close()
+    assert took < 1.8, "SQLite itself looks ten times a second, and misses most turns"
 
 
 async def test_a_short_lock_is_waited_for(sqlite_url: str):

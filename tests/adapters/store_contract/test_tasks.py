@@ -224,6 +224,14 @@ async def _polling(store: Store, next_at: float) -> VideoTask:
     return polling
 
 
+async def test_what_a_clock_ahead_has_put_off_is_brought_forward(store: Store):
+    await _add(store, task(), task("2", next_at=NOW + 3600), task("3", next_at=NOW + 900), task("4", next_at=NOW - 5))
+    await _claim(store, at=NOW - 1, until=NOW + 7200)  # what is claimed is its worker's
+    assert await store.write(lambda tx: tx.tasks.bring_forward(NOW, after=NOW + 900)) == 1
+    assert await store.write(lambda tx: tx.tasks.bring_forward(NOW, after=NOW + 900)) == 0
+    assert [(one.id, one.next_at) for one in await _claim(store)] == [("2", NOW)]
+
+
 async def test_a_hint_brings_a_poll_forward(store: Store):
     await _polling(store, next_at=NOW + 500)
     await store.write(lambda tx: tx.tasks.unclaim("w1", {"1": 1}))

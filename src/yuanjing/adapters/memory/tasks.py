@@ -162,6 +162,17 @@ class MemoryTasks:
         self._put(row.hastened(at, is_cancel_requested=row.task.is_cancel_requested))
         return True
 
+    def bring_forward(self, at: float, *, after: float) -> int:
+        """See the port."""
+        ahead = [
+            row
+            for row in self._rows.values()
+            if row.task.step is not TaskStep.DONE and row.task.claim is None and row.task.next_at > after
+        ]
+        for row in ahead:
+            self._put(replace(row, task=replace(row.task, next_at=at)))
+        return len(ahead)
+
     def request_cancel(self, task_id: str, at: float) -> bool:
         """See the port."""
         row = self._rows.get(task_id)

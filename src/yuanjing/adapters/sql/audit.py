@@ -174,11 +174,16 @@ class SqlAudit:
         return removed
 
     def _lock(self, streams: Sequence[int]) -> dict[int, AuditHead]:
-        """The heads of these streams that there are; before the first event of all they are made."""
+        """The heads of these streams that there are; before the first event of all they are made.
+
+        They are looked for once more also where another process has made them after the first look, or its rows would
+        be taken for a stream whose head is lost.
+        """
         statement = _SOME_HEADS[self._work.dialect]
         found = self._work.locked(statement, streams=streams)
-        if not found and self._work.first(_HEADS[self._work.dialect].plain) is None:
-            self._work.do_many(_ADD_HEAD, [to_row(audit_heads, head) for head in first_heads(self._key)])
+        if not found:
+            if self._work.first(_HEADS[self._work.dialect].plain) is None:
+                self._work.do_many(_ADD_HEAD, [to_row(audit_heads, head) for head in first_heads(self._key)])
             found = self._work.locked(statement, streams=streams)
         heads = [_head(row) for row in found]
         return {head.stream: head for head in heads if isinstance(head, AuditHead)}

@@ -18,7 +18,11 @@ _REPEATABLE = {
     "23505",  # unique_violation: another unit of work inserted the same id after we had looked it up
 }
 _READ_ONLY = "25006"
-_QUERY_CANCELED = "57014"
+_WORDS = {
+    "57014": "the database took too long for a statement",  # query_canceled
+    "53100": "the database has no room left: its disk is full",  # disk_full
+    **dict.fromkeys(_REPEATABLE, "the database is too busy with the same rows"),
+}
 _NOT_ALLOWED = "42501"
 _UNREACHABLE = "the database cannot be reached"
 _LOST_CLASSES = (
@@ -59,10 +63,8 @@ def translate_postgres(error: Exception) -> Exception:
     state = _state(error)
     if state == _READ_ONLY:
         return RuntimeError("this unit of work may only read")
-    if state == _QUERY_CANCELED:
-        return StoreUnavailableError("the database took too long for a statement")
-    if state in _REPEATABLE:
-        return StoreUnavailableError("the database is too busy with the same rows")
+    if state in _WORDS:
+        return StoreUnavailableError(_WORDS[state])
     if isinstance(error, exc.TimeoutError):
         return StoreUnavailableError("no connection to the database became free in time")
     if isinstance(error, OSError | asyncpg.InterfaceError) or is_lost(error):

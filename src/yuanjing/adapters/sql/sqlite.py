@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from yuanjing.adapters.sql.options import StoreOptions
-from yuanjing.adapters.sql.sqlite_engine import create_sqlite_engine, is_busy, translate_sqlite
+from yuanjing.adapters.sql.sqlite_engine import begin, create_sqlite_engine, is_busy, translate_sqlite
 from yuanjing.adapters.sql.sqlite_threads import Call, Calls, Checkpointer, ConnectionThread
 from yuanjing.adapters.sql.tx import SqlTx
 from yuanjing.domain.errors import StoreUnavailableError
@@ -108,14 +108,14 @@ class SqliteStore:
         return result
 
     def _begin(self, conn: sa.Connection, statement: str) -> None:
-        """Begin; SQLite itself waits `busy_seconds` for other processes each time."""
+        """Begin; other processes are waited for `busy_seconds` each time."""
         for _ in range(self._options.tries - 1):
             try:
-                conn.exec_driver_sql(statement)
+                begin(conn, statement, self._options.busy_seconds)
             except exc.OperationalError as error:
                 if not is_busy(error):
                     raise
                 self.counters.retries += 1
             else:
                 return
-        conn.exec_driver_sql(statement)
+        begin(conn, statement, self._options.busy_seconds)

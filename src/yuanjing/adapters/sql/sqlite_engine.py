@@ -13,6 +13,8 @@ from yuanjing.adapters.sql.options import StoreOptions
 from yuanjing.domain.errors import StoreUnavailableError
 
 _BUSY_PAUSE_SECONDS = 0.02
+_TURN_PAUSE_SECONDS = 0.001
+"""Between two looks for a turn to write; each costs some microseconds."""
 _WAL_SINCE = (3, 7, 0)
 _WAL_SAFE_SINCE = (3, 51, 3)
 _WAL_SAFE_BACKPORTS = ((3, 44, 6), (3, 50, 7))
@@ -106,6 +108,31 @@ def _set(conn: pysqlite3.Connection, pragma: str, busy_seconds: float) -> None:
         else:
             return
         time.sleep(_BUSY_PAUSE_SECONDS)
+
+
+def begin(conn: sa.Connection, statement: str, busy_seconds: float) -> None:
+    """Begin a transaction; while another process has the file, look again soon, for `busy_seconds`.
+
+    SQLite's own waiting looks ever more seldom, at last ten times a second: who waits so gets no turn beside a process
+    that has one transaction after the other.
+    """
+    driver = conn.connection.driver_connection
+    assert driver is not None
+    until = time.monotonic() + busy_seconds
+    driver.execute("PRAGMA busy_timeout=0").close()
+    try:
+        while True:
+            try:
+                driver.execute(statement).close()
+            except pysqlite3.OperationalError as error:
+                if not is_busy(error) or time.monotonic() >= until:
+                    break  # it is told by the statement below, in SQLAlchemy's words
+            else:
+                return
+            time.sleep(_TURN_PAUSE_SECONDS)
+        conn.exec_driver_sql(statement)
+    finally:
+        driver.execute(f"PRAGMA busy_timeout={int(busy_seconds * 1000)}").close()
 
 
 def is_busy(error: BaseException) -> bool:

@@ -79,6 +79,11 @@ _HASTENED: dict[str, Any] = {
     "is_hastened": True,
 }
 _HASTEN = sa.update(tasks).where(*_HAS_TASK, tasks.c.step == TaskStep.POLLING.value).values(_HASTENED)
+_BRING_FORWARD = (
+    sa.update(tasks)
+    .where(IS_UNDER_WAY, sa.not_(_IS_CLAIMED), tasks.c.due_at > sa.bindparam("after", type_=TIME))
+    .values(next_at=_MOMENT, due_at=_MOMENT)
+)
 _CANCEL = sa.update(tasks).where(_IS_IT, IS_UNDER_WAY).values(is_cancel_requested=True, **_HASTENED)
 _DELETE = (
     sa.update(tasks)
@@ -240,6 +245,10 @@ class SqlTasks:
         if not is_storable(upstream_task_id):
             return False
         return self._work.do(_HASTEN, channel=channel_id, upstream=upstream_task_id, moment=at) == 1
+
+    def bring_forward(self, at: float, *, after: float) -> int:
+        """See the port."""
+        return self._work.do(_BRING_FORWARD, moment=at, after=after)
 
     def request_cancel(self, task_id: str, at: float) -> bool:
         """See the port."""

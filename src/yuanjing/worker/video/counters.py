@@ -19,6 +19,7 @@ class VideoCounters:
         ended: tasks ended by state.
         unknown: submissions of unknown outcome; `adopted` were found again, `given_up` were not.
         copies: results copied; `copy_failures` counts attempts that failed.
+        brought_forward: tasks whose next look was further ahead than any may be, and which were looked at at once.
         fenced: writes that came too late, since another worker had claimed the task.
         failures: jobs that failed by a fault of ours.
         words: answers with a state that we do not know.
@@ -39,6 +40,7 @@ class VideoCounters:
     given_up: int = 0
     copies: int = 0
     copy_failures: int = 0
+    brought_forward: int = 0
     fenced: int = 0
     failures: int = 0
     words: int = 0

@@ -27,6 +27,8 @@ from yuanjing.worker.video.schedule import Paces, Turns
 from yuanjing.worker.video.submitting import Submitter
 
 _RENEWALS = 3
+_AHEAD_SECONDS = 60.0
+"""How often is looked for tasks that a wrong clock has put off."""
 _DURATIONS_MAX = 64
 _CHOICE = 32
 """So many waiting tasks are looked at however few places there are, so that the customers can take turns."""
@@ -105,6 +107,7 @@ class VideoEngine:
             async with asyncio.TaskGroup() as loops:
                 for name, one_pass, pause, bell in (
                     ("video_refresh", self._refresh, options.refresh_seconds, None),
+                    ("video_ahead", self.bring_forward, _AHEAD_SECONDS, None),
                     ("video", self.look, options.look_seconds, self._bell),
                 ):
                     loops.create_task(supervisor.loop(name, one_pass, pause_seconds=pause, stop=stop, bell=bell))
@@ -143,6 +146,15 @@ class VideoEngine:
         self._guards.workers = max(1, machines)
         for offer_id, seconds in durations.items():
             self._paces.learn((offer_id, False), seconds)
+        return False
+
+    async def bring_forward(self) -> bool:
+        """Look at once at tasks that a clock which was ahead has put off."""
+        now, longest = self._parts.clock.unix(), self._options.ahead_seconds_max
+        count = await self._parts.store.write(lambda tx: tx.tasks.bring_forward(now, after=now + longest))
+        if count:
+            self.counters.brought_forward += count
+            self._parts.logger.warning("video.brought_forward", tasks=count)
         return False
 
     # looking

@@ -18,6 +18,7 @@ def collect_video(counters: VideoCounters) -> Iterable[Metric]:
         ("given_up", "Those that were given up.", counters.given_up),
         ("copies", "Results copied.", counters.copies),
         ("copy_failures", "Attempts to copy a result that failed.", counters.copy_failures),
+        ("brought_forward", "Tasks put off further than any may be, by a wrong clock.", counters.brought_forward),
         ("fenced", "Writes that came too late, as another worker had the task.", counters.fenced),
         ("job_failures", "Pieces of work that failed by a fault of ours.", counters.failures),
         ("unknown_words", "Answers with a state that is not known.", counters.words),

@@ -21,6 +21,8 @@ class VideoOptions:
         lost_max: lost submissions that are looked for at once.
         copies_max: results that are copied at once.
         wait_seconds: how long a task waits for a provider to take it; then it has failed.
+        ahead_seconds_max: how far ahead a task may be to be looked at again; what is later was written by a wrong clock
+            and is looked at now. Once a minute it is seen to.
         retry_seconds_max: the longest pause between two attempts, unless the provider asks for a longer one.
         avoid_seconds: how long a channel with trouble of our own account, or a model of it, is left alone at first; it
             doubles up to `avoid_seconds_max`. So does the pause of a task that was refused everywhere.
@@ -42,6 +44,7 @@ class VideoOptions:
     lost_max: int = 50
     copies_max: int = 16
     wait_seconds: float = 14_400.0
+    ahead_seconds_max: float = 900.0
     retry_seconds_max: float = 60.0
     avoid_seconds: float = 30.0
     avoid_seconds_max: float = 600.0
