@@ -129,8 +129,9 @@ def test_what_cannot_be_done_offline_is_told_at_once_and_not_done_later(signed_i
     caller.send("POST", "/api/keys", {"book": "test", "name": "mine"})
     page.goto("/keys")
     page.get_by_role("button", name="Revoke mine").click()
-    visitor.context.set_offline(True)
     dialog = page.get_by_role("dialog")
+    dialog.wait_for()  # its script has come
+    visitor.context.set_offline(True)
     dialog.get_by_role("button", name="Revoke").click()
     expect(dialog.get_by_role("alert")).to_contain_text("There is no network")
     visitor.picture("offline-revoke")
